@@ -1,0 +1,99 @@
+# The declarative vocabulary of src/*/CMakeLists.txt. Sources are listed by name.
+
+# ac_module(NAME DEPS m... LIBS t... SOURCES f... TESTS f... TEST_DEPS m... BENCHES f... BENCH_DEPS m...)
+#   static library ac_NAME that may link only DEPS (our modules) and LIBS (third party);
+#   TESTS become one program NAME_test, each case one ctest entry; BENCHES one program NAME_bench;
+#   every header of the folder is compiled alone by the target `check_headers`.
+function(ac_module NAME)
+  cmake_parse_arguments(M "" "" "DEPS;LIBS;SOURCES;TESTS;TEST_DEPS;BENCHES;BENCH_DEPS;LABELS" ${ARGN})
+  add_library(ac_${NAME} STATIC ${M_SOURCES})
+  target_include_directories(ac_${NAME} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM M_DEPS PREPEND ac_)
+  target_link_libraries(ac_${NAME} PUBLIC ${M_DEPS} ${M_LIBS} Threads::Threads)
+  set_property(GLOBAL APPEND PROPERTY AC_MODULES ${NAME})
+  if(M_TESTS)
+    ac_test(${NAME}_test SOURCES ${M_TESTS} DEPS ${NAME} ${M_TEST_DEPS} LABELS ${M_LABELS})
+  endif()
+  if(M_BENCHES)
+    ac_bench(${NAME}_bench SOURCES ${M_BENCHES} DEPS ${NAME} ${M_BENCH_DEPS})
+  endif()
+  ac_header_check(${NAME})
+endfunction()
+
+# ac_test(NAME SOURCES f... DEPS m... LABELS l... TIMEOUT s): a GoogleTest program, cases discovered one by one.
+function(ac_test NAME)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  add_executable(${NAME} ${T_SOURCES})
+  list(TRANSFORM T_DEPS PREPEND ac_)
+  target_link_libraries(${NAME} PRIVATE ${T_DEPS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${NAME} PRIVATE AC_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 300)
+  endif()
+  if(NOT T_LABELS)
+    set(T_LABELS unit)
+  endif()
+  gtest_discover_tests(${NAME} TEST_PREFIX "${NAME}." DISCOVERY_TIMEOUT 120
+                       PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
+endfunction()
+
+# ac_bench(NAME SOURCES f... DEPS m...): a Google Benchmark program, built by `make bench` only.
+function(ac_bench NAME)
+  cmake_parse_arguments(B "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${NAME} EXCLUDE_FROM_ALL ${B_SOURCES})
+  list(TRANSFORM B_DEPS PREPEND ac_)
+  target_link_libraries(${NAME} PRIVATE ${B_DEPS} benchmark::benchmark_main)
+  set_property(GLOBAL APPEND PROPERTY AC_BENCHES ${NAME})
+endfunction()
+
+# ac_isa(NAME FLAGS f... SOURCES f...): sealed object library compiled for one instruction set.
+# Its objects may export one table and no weak symbol (tools/check_isa_symbols.sh proves it), so that
+# the linker can never pick a wide-ISA copy of a shared inline function for the whole program.
+function(ac_isa NAME)
+  cmake_parse_arguments(I "" "" "FLAGS;SOURCES" ${ARGN})
+  add_library(ac_isa_${NAME} OBJECT ${I_SOURCES})
+  target_include_directories(ac_isa_${NAME} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(ac_isa_${NAME} PRIVATE -O3 -fno-exceptions -fno-rtti -fvisibility=hidden ${I_FLAGS})
+  set_property(GLOBAL APPEND PROPERTY AC_ISAS ${NAME})
+endfunction()
+
+# ac_fuzz(NAME SOURCES f... DEPS m...): a libFuzzer target, only in the fuzz preset. The corpus is
+# fuzz/corpus/NAME; fuzz/regress/NAME is replayed in every build by an ordinary test.
+function(ac_fuzz NAME)
+  cmake_parse_arguments(F "" "" "SOURCES;DEPS" ${ARGN})
+  list(TRANSFORM F_DEPS PREPEND ac_)
+  if(AC_FUZZ)
+    add_executable(fuzz_${NAME} ${F_SOURCES})
+    target_link_options(fuzz_${NAME} PRIVATE -fsanitize=fuzzer)
+  else()
+    # Outside the fuzz preset the same entry point replays every committed input once.
+    add_executable(fuzz_${NAME} ${F_SOURCES} ${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc)
+    add_test(NAME fuzz_regress.${NAME}
+             COMMAND fuzz_${NAME} ${PROJECT_SOURCE_DIR}/fuzz/corpus/${NAME})
+    set_tests_properties(fuzz_regress.${NAME} PROPERTIES LABELS fuzz TIMEOUT 120)
+  endif()
+  target_link_libraries(fuzz_${NAME} PRIVATE ${F_DEPS})
+  set_property(GLOBAL APPEND PROPERTY AC_FUZZERS ${NAME})
+endfunction()
+
+# Compiles each header of a module on its own: a header that needs its includer's includes fails here.
+function(ac_header_check NAME)
+  file(GLOB HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h
+       ${PROJECT_SOURCE_DIR}/src/${NAME}/internal/*.h)
+  set(STUBS)
+  foreach(HEADER ${HEADERS})
+    file(RELATIVE_PATH REL ${PROJECT_SOURCE_DIR}/src ${HEADER})
+    string(REPLACE "/" "_" STUB ${REL})
+    set(STUB ${CMAKE_BINARY_DIR}/headers/${STUB}.cc)
+    file(CONFIGURE OUTPUT ${STUB} CONTENT "#include \"${REL}\"\n#include \"${REL}\"\n" @ONLY)
+    list(APPEND STUBS ${STUB})
+  endforeach()
+  if(STUBS)
+    add_library(check_headers_${NAME} OBJECT EXCLUDE_FROM_ALL ${STUBS})
+    target_link_libraries(check_headers_${NAME} PRIVATE ac_${NAME})
+    if(NOT TARGET check_headers)
+      add_custom_target(check_headers)
+    endif()
+    add_dependencies(check_headers check_headers_${NAME})
+  endif()
+endfunction()

@@ -1,0 +1,55 @@
+# Compiler settings shared by every target. ISA flags are never set here: only ac_isa() sets them.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+# Debug lines without full type information: half the link time and disk of -g2, stack traces intact.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -D_GLIBCXX_ASSERTIONS")
+
+set(AC_SANITIZE "" CACHE STRING "Sanitizers: address,undefined | thread | empty")
+option(AC_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(AC_COVERAGE "Instrument for coverage" OFF)
+option(AC_THREAD_SAFETY "clang -Wthread-safety as errors" OFF)
+
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+                    -Werror -fno-omit-frame-pointer)
+# GCC 12 reports false positives of these from inside libstdc++ and Boost at -O2.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds
+                      -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overread)
+endif()
+
+if(AC_SANITIZE)
+  if(AC_SANITIZE MATCHES "thread" AND AC_SANITIZE MATCHES "address")
+    message(FATAL_ERROR "AC_SANITIZE: address and thread cannot be combined; use one preset each")
+  endif()
+  add_compile_options(-fsanitize=${AC_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${AC_SANITIZE})
+endif()
+if(AC_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(AC_COVERAGE)
+  add_compile_options(--coverage)
+  add_link_options(--coverage)
+endif()
+if(AC_THREAD_SAFETY)
+  add_compile_options(-Wthread-safety -Wthread-safety-beta)
+endif()
+
+find_program(AC_CCACHE ccache)
+if(AC_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${AC_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${AC_CCACHE})
+endif()
+find_program(AC_MOLD mold)
+if(AC_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
