@@ -1,0 +1,64 @@
+// An open model: its hyper-parameters, named tensors and what a tokenizer is built from.
+//
+// Open() accepts a GGUF file (or any part of a split one), or a directory with config.json and
+// safetensors files (plain or MLX-quantised). Files are memory-mapped and never copied; tensor views
+// live as long as the ModelFile. Immutable after Open, so thread-safe.
+//
+// Tensor names are the GGUF ones whatever the source: token_embd.weight, output_norm.weight,
+// output.weight (absent when tied), rope_freqs.weight, and per layer blk.N. + attn_norm.weight,
+// attn_q/k/v.weight (+ .bias), attn_q_norm/attn_k_norm.weight, attn_output.weight, ffn_norm.weight,
+// ffn_gate/up/down.weight, ffn_gate_inp.weight, ffn_gate_exps/up_exps/down_exps.weight.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "quant/blocks.h"
+#include "weights/model_config.h"
+
+namespace ac::weights {
+
+class GgufMetadata;  // weights/gguf.h
+
+struct Tensor {
+  std::string name;
+  ac_quant_type type = AC_F32;
+  // dims[0] is the contiguous one: a matrix is {cols, rows}, expert stacks are {cols, rows, experts}.
+  std::array<int64_t, 4> dims = {1, 1, 1, 1};
+  int n_dims = 0;
+  // Row data, and for MLX tensors scales and biases. Experts follow each other without gaps, except
+  // where the source stores them as separate tensors: then `expert_data` has one entry per expert.
+  ac_matrix matrix = {};  // of the whole tensor seen as {dims[0], dims[1] * dims[2] * dims[3]}
+  std::vector<ac_matrix> expert_matrices;  // empty for tensors of fewer than three dimensions
+  size_t bytes = 0;
+};
+
+// What the engine builds a tokenizer and a chat template from.
+struct TokenizerSource {
+  const GgufMetadata* gguf = nullptr;  // set for GGUF files
+  std::string tokenizer_json;          // contents, for directories; may be empty
+  std::string tokenizer_config_json;   // contents, for directories; may be empty
+  std::string chat_template;           // empty when the model has none
+};
+
+class ModelFile {
+ public:
+  static Result<std::unique_ptr<ModelFile>> Open(const std::string& path);
+  virtual ~ModelFile() = default;
+
+  virtual const std::string& path() const = 0;
+  virtual const ModelConfig& config() const = 0;
+  virtual std::span<const Tensor> tensors() const = 0;
+  virtual const Tensor* Find(std::string_view name) const = 0;  // null when absent
+  virtual const TokenizerSource& tokenizer_source() const = 0;
+  virtual uint64_t total_bytes() const = 0;
+  virtual std::string_view format() const = 0;  // "gguf", "safetensors", "mlx"
+};
+
+}  // namespace ac::weights
