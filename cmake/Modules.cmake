@@ -98,3 +98,15 @@ function(ac_header_check NAME)
     add_dependencies(check_headers check_headers_${NAME})
   endif()
 endfunction()
+
+# Names of the declared ISAs, benchmarks and fuzzers for the scripts in tools/: one per line in
+# build/<preset>/{isas,benches,fuzzers}.txt. Call once, after every module.
+function(ac_write_lists)
+  foreach(KIND ISAS BENCHES FUZZERS)
+    get_property(NAMES GLOBAL PROPERTY AC_${KIND})
+    list(TRANSFORM NAMES APPEND "\n")
+    string(CONCAT TEXT ${NAMES} "")
+    string(TOLOWER ${KIND} FILE)
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/${FILE}.txt CONTENT "${TEXT}" @ONLY)
+  endforeach()
+endfunction()
