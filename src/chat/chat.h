@@ -1,0 +1,185 @@
+// The neutral conversation: what every dialect is parsed into and every backend starts from.
+//
+// Plain data that owns its memory; copy and move freely. Const access is thread-safe. JSON that a
+// model or a client wrote (tool inputs, schemas) is kept as text, so that key order and spelling
+// survive and this header stays cheap to include.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace ac::chat {
+
+// kSystem may occur anywhere in a conversation, also last, and is kept where it stands. Tool
+// results are blocks of user messages.
+enum class Role { kUser, kAssistant, kSystem };
+std::string_view RoleName(Role role);
+
+struct Block;
+
+struct Text {
+  std::string text;
+};
+struct Image {
+  std::string media_type;  // "image/png", or empty for a URL
+  std::string data;        // base64
+  std::string url;
+};
+struct Document {
+  std::string media_type;  // "application/pdf", "text/plain"
+  std::string data;        // base64, or the text itself for text/plain
+  std::string url;
+  std::string title;
+};
+struct Thinking {
+  std::string text;
+  std::string signature;  // opaque to the client, comes back verbatim: names the tokens behind it
+};
+struct RedactedThinking {
+  std::string data;
+};
+struct ToolUse {
+  std::string id;
+  std::string name;
+  std::string input;  // JSON object as text; what a model wrote may also be cut or malformed
+};
+struct ToolResult {
+  std::string tool_use_id;
+  std::vector<Block> content;
+  bool is_error = false;
+};
+// Announces a deferred tool: its schema is rendered here and not in the head of the prompt.
+struct ToolReference {
+  std::string tool_name;
+};
+struct ServerToolUse {
+  std::string id;
+  std::string name;
+  std::string input;  // JSON object
+};
+struct ServerToolResult {
+  std::string type;  // "web_search_tool_result", ...
+  std::string tool_use_id;
+  std::string content;  // JSON
+};
+// A block of a type we do not know: kept for remote backends, never rendered.
+struct Opaque {
+  std::string type;
+  std::string json;
+};
+
+struct Block {
+  std::variant<Text, Image, Document, Thinking, RedactedThinking, ToolUse, ToolResult,
+               ToolReference, ServerToolUse, ServerToolResult, Opaque>
+      value;
+  // Information only: caching is automatic. "" no mark, "5m" the default mark, "1h".
+  std::string cache_ttl;
+
+  template <typename T>
+  const T* As() const {
+    return std::get_if<T>(&value);
+  }
+  template <typename T>
+  T* As() {
+    return std::get_if<T>(&value);
+  }
+};
+
+struct Message {
+  Role role = Role::kUser;
+  std::vector<Block> blocks;
+};
+
+struct ToolSpec {
+  std::string name;
+  std::string description;
+  std::string input_schema;    // JSON Schema object; empty for server tools
+  bool defer_loading = false;  // not in the prompt until a ToolReference announces it
+  bool strict = false;         // the client asks for arguments that match the schema exactly
+  // Empty for an ordinary tool; "web_search_20250305", "namespace", ... for one the server would
+  // run.
+  std::string type;
+  std::string json;  // the whole definition of a tool with a type, for remote backends
+};
+
+struct ToolChoice {
+  enum class Kind { kAuto, kAny, kTool, kNone };
+  Kind kind = Kind::kAuto;
+  std::string name;  // of kTool
+  bool parallel = true;
+};
+
+// Unset fields mean: the model's own recommended values.
+struct Sampling {
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<int64_t> top_k;
+  std::optional<int64_t> seed;
+  std::optional<double> presence_penalty;
+  std::optional<double> frequency_penalty;
+  std::optional<double> repetition_penalty;
+  std::vector<std::pair<int64_t, double>> logit_bias;  // token id, bias
+};
+
+struct ThinkingConfig {
+  enum class Mode { kUnset, kDisabled, kEnabled, kAdaptive };
+  Mode mode = Mode::kUnset;
+  std::optional<int64_t> budget_tokens;
+  std::string display;  // "omitted", "updates", ...
+  std::string effort;   // "low", "medium", "high", ...; empty when not said
+};
+
+struct ResponseFormat {
+  enum class Kind { kText, kJsonObject, kJsonSchema };
+  Kind kind = Kind::kText;
+  std::string name;
+  std::string schema;  // JSON Schema of kJsonSchema
+  bool strict = false;
+};
+
+struct RequestMetadata {
+  std::string user_id;
+  std::string session_id;  // stable over the turns of one conversation
+  std::string agent_id;    // of a sub-agent inside the session
+  std::string parent_agent_id;
+};
+
+// A prompt without a conversation (/v1/completions): no template is applied.
+struct RawPrompt {
+  std::string text;
+  std::vector<int32_t> tokens;  // used instead of the text when not empty
+};
+
+struct ChatRequest {
+  std::string model;
+  std::vector<Block> system;
+  std::vector<Message> messages;
+  std::vector<RawPrompt> prompts;
+  std::vector<ToolSpec> tools;
+  ToolChoice tool_choice;
+  std::optional<int64_t> max_tokens;  // clamped by the backend to what fits, never refused
+  Sampling sampling;
+  std::vector<std::string> stop;
+  ThinkingConfig thinking;
+  ResponseFormat response_format;
+  RequestMetadata metadata;
+  int n = 1;  // replies wanted
+  bool stream = false;
+  bool include_usage = false;  // OpenAI: send a usage chunk at the end of a stream
+  bool logprobs = false;
+  int top_logprobs = 0;
+  bool echo = false;                 // completions: repeat the prompt
+  std::string previous_message_id;   // diagnostics: why did the cache miss since that message?
+  std::string previous_response_id;  // Responses API: continue after that reply
+  std::vector<std::string> unknown_fields;  // paths we accepted and ignored, each once
+};
+
+// The text of all text blocks, joined by `separator`.
+std::string JoinText(const std::vector<Block>& blocks, std::string_view separator);
+
+}  // namespace ac::chat
