@@ -25,8 +25,10 @@ class AlignedBuffer {
   // Discards the contents; the new elements are zero. Out of memory ends the process: a partial
   // tensor helps nobody.
   void Resize(size_t size) {
-    const size_t bytes = (size * sizeof(T) + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-    data_.reset(bytes == 0 ? nullptr : static_cast<T*>(std::aligned_alloc(kBufferAlignment, bytes)));
+    const size_t bytes =
+        (size * sizeof(T) + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+    data_.reset(bytes == 0 ? nullptr
+                           : static_cast<T*>(std::aligned_alloc(kBufferAlignment, bytes)));
     if (bytes != 0 && data_ == nullptr) throw std::bad_alloc();
     if (bytes != 0) std::memset(static_cast<void*>(data_.get()), 0, bytes);
     size_ = size;

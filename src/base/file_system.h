@@ -33,9 +33,9 @@ class File {
 };
 
 enum class OpenMode {
-  kRead,        // must exist
-  kCreate,      // created or truncated, mode 0600, read and write
-  kReadWrite,   // created when missing, kept when there, mode 0600
+  kRead,       // must exist
+  kCreate,     // created or truncated, mode 0600, read and write
+  kReadWrite,  // created when missing, kept when there, mode 0600
 };
 
 class FileSystem {

@@ -7,22 +7,38 @@ namespace ac {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalidArgument: return "invalid_argument";
-    case Code::kNotFound: return "not_found";
-    case Code::kAlreadyExists: return "already_exists";
-    case Code::kPermissionDenied: return "permission_denied";
-    case Code::kUnauthenticated: return "unauthenticated";
-    case Code::kTooLarge: return "too_large";
-    case Code::kResourceExhausted: return "resource_exhausted";
-    case Code::kOverloaded: return "overloaded";
-    case Code::kFailedPrecondition: return "failed_precondition";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kDeadlineExceeded: return "deadline_exceeded";
-    case Code::kCancelled: return "cancelled";
-    case Code::kDataLoss: return "data_loss";
-    case Code::kInternal: return "internal";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalidArgument:
+      return "invalid_argument";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kAlreadyExists:
+      return "already_exists";
+    case Code::kPermissionDenied:
+      return "permission_denied";
+    case Code::kUnauthenticated:
+      return "unauthenticated";
+    case Code::kTooLarge:
+      return "too_large";
+    case Code::kResourceExhausted:
+      return "resource_exhausted";
+    case Code::kOverloaded:
+      return "overloaded";
+    case Code::kFailedPrecondition:
+      return "failed_precondition";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kDeadlineExceeded:
+      return "deadline_exceeded";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kDataLoss:
+      return "data_loss";
+    case Code::kInternal:
+      return "internal";
   }
   return "unknown";
 }
@@ -54,29 +70,40 @@ namespace {
 Code CodeFromErrno(int error_number) {
   switch (error_number) {
     case ENOENT:
-    case ENOTDIR: return Code::kNotFound;
+    case ENOTDIR:
+      return Code::kNotFound;
     case EACCES:
     case EPERM:
-    case EROFS: return Code::kPermissionDenied;
-    case EEXIST: return Code::kAlreadyExists;
+    case EROFS:
+      return Code::kPermissionDenied;
+    case EEXIST:
+      return Code::kAlreadyExists;
     case ENOSPC:
     case EDQUOT:
     case ENOMEM:
     case EMFILE:
-    case ENFILE: return Code::kResourceExhausted;
+    case ENFILE:
+      return Code::kResourceExhausted;
     case EFBIG:
-    case ENAMETOOLONG: return Code::kTooLarge;
+    case ENAMETOOLONG:
+      return Code::kTooLarge;
     case EINVAL:
-    case EISDIR: return Code::kInvalidArgument;
-    case EIO: return Code::kDataLoss;
-    case ETIMEDOUT: return Code::kDeadlineExceeded;
-    case ECANCELED: return Code::kCancelled;
+    case EISDIR:
+      return Code::kInvalidArgument;
+    case EIO:
+      return Code::kDataLoss;
+    case ETIMEDOUT:
+      return Code::kDeadlineExceeded;
+    case ECANCELED:
+      return Code::kCancelled;
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:
     case EADDRINUSE:
-    case EHOSTUNREACH: return Code::kUnavailable;
-    default: return Code::kInternal;
+    case EHOSTUNREACH:
+      return Code::kUnavailable;
+    default:
+      return Code::kInternal;
   }
 }
 }  // namespace

@@ -19,21 +19,21 @@ namespace ac {
 // What went wrong, as far as a caller may act on it. api/errors.cc maps each to one HTTP status.
 enum class Code {
   kOk = 0,
-  kInvalidArgument,    // the caller's input is wrong; retrying cannot help
-  kNotFound,           // a file, model, route or id that does not exist
-  kAlreadyExists,      // creating something that is there, e.g. a name clash
-  kPermissionDenied,   // the OS or a policy refuses
-  kUnauthenticated,    // missing or wrong key
-  kTooLarge,           // a body, prompt or file over its limit
-  kResourceExhausted,  // memory, disk or descriptors are used up
-  kOverloaded,         // a bounded queue is full; retry later
-  kFailedPrecondition, // valid input, wrong state
-  kUnsupported,        // valid input we do not implement; the message says what is supported
-  kUnavailable,        // a peer is down or left
-  kDeadlineExceeded,   // a time limit passed
-  kCancelled,          // the caller asked to stop
-  kDataLoss,           // damaged or truncated data
-  kInternal,           // a bug of ours
+  kInvalidArgument,     // the caller's input is wrong; retrying cannot help
+  kNotFound,            // a file, model, route or id that does not exist
+  kAlreadyExists,       // creating something that is there, e.g. a name clash
+  kPermissionDenied,    // the OS or a policy refuses
+  kUnauthenticated,     // missing or wrong key
+  kTooLarge,            // a body, prompt or file over its limit
+  kResourceExhausted,   // memory, disk or descriptors are used up
+  kOverloaded,          // a bounded queue is full; retry later
+  kFailedPrecondition,  // valid input, wrong state
+  kUnsupported,         // valid input we do not implement; the message says what is supported
+  kUnavailable,         // a peer is down or left
+  kDeadlineExceeded,    // a time limit passed
+  kCancelled,           // the caller asked to stop
+  kDataLoss,            // damaged or truncated data
+  kInternal,            // a bug of ours
 };
 
 std::string_view CodeName(Code code);
@@ -67,13 +67,15 @@ Status Unsupported(std::string message);
 Status Unavailable(std::string message);
 Status DataLoss(std::string message);
 Status Internal(std::string message);
-// Code from errno (ENOENT -> kNotFound, EACCES -> kPermissionDenied, ENOSPC -> kResourceExhausted...).
+// Code from errno (ENOENT -> kNotFound, EACCES -> kPermissionDenied, ENOSPC ->
+// kResourceExhausted...).
 Status FromErrno(int error_number, std::string_view what);
 
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
   Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {  // NOLINT
     assert(!std::get<1>(state_).ok() && "Result needs a value or a failure");
   }
@@ -104,11 +106,11 @@ class [[nodiscard]] Result {
 #define AC_CONCAT(a, b) AC_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when `expr` (a Status) failed.
-#define AC_RETURN_IF_ERROR(expr)                              \
-  do {                                                        \
-    if (::ac::Status ac_status = (expr); !ac_status.ok()) {   \
-      return ac_status;                                       \
-    }                                                         \
+#define AC_RETURN_IF_ERROR(expr)                            \
+  do {                                                      \
+    if (::ac::Status ac_status = (expr); !ac_status.ok()) { \
+      return ac_status;                                     \
+    }                                                       \
   } while (0)
 
 // AC_ASSIGN_OR_RETURN(auto x, F()): declares x from a Result, or returns its Status.

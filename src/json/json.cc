@@ -13,7 +13,8 @@ Status ErrorAt(std::string_view text, size_t offset, const std::string& reason) 
   offset = std::min(offset, text.size());
   const std::string_view before = text.substr(0, offset);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+  const size_t line_start =
+      before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
   return InvalidArgument("[json] line " + std::to_string(line) + ", column " +
                          std::to_string(offset - line_start + 1) + ": " + reason);
 }
@@ -22,13 +23,27 @@ void AppendQuoted(std::string_view text, std::string* out) {
   out->push_back('"');
   for (const char c : text) {
     switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\b': *out += "\\b"; break;
-      case '\f': *out += "\\f"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
+      case '"':
+        *out += "\\\"";
+        break;
+      case '\\':
+        *out += "\\\\";
+        break;
+      case '\b':
+        *out += "\\b";
+        break;
+      case '\f':
+        *out += "\\f";
+        break;
+      case '\n':
+        *out += "\\n";
+        break;
+      case '\r':
+        *out += "\\r";
+        break;
+      case '\t':
+        *out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           char escape[8];
@@ -87,14 +102,30 @@ class Writer {
 
   void Append(const Value& value, int depth) {
     switch (value.kind()) {
-      case boost::json::kind::null: *out_ += "null"; break;
-      case boost::json::kind::bool_: *out_ += value.get_bool() ? "true" : "false"; break;
-      case boost::json::kind::int64: *out_ += std::to_string(value.get_int64()); break;
-      case boost::json::kind::uint64: *out_ += std::to_string(value.get_uint64()); break;
-      case boost::json::kind::double_: AppendDouble(value.get_double(), out_); break;
-      case boost::json::kind::string: AppendQuoted(value.get_string(), out_); break;
-      case boost::json::kind::array: AppendArray(value.get_array(), depth); break;
-      case boost::json::kind::object: AppendObject(value.get_object(), depth); break;
+      case boost::json::kind::null:
+        *out_ += "null";
+        break;
+      case boost::json::kind::bool_:
+        *out_ += value.get_bool() ? "true" : "false";
+        break;
+      case boost::json::kind::int64:
+        *out_ += std::to_string(value.get_int64());
+        break;
+      case boost::json::kind::uint64:
+        *out_ += std::to_string(value.get_uint64());
+        break;
+      case boost::json::kind::double_:
+        AppendDouble(value.get_double(), out_);
+        break;
+      case boost::json::kind::string:
+        AppendQuoted(value.get_string(), out_);
+        break;
+      case boost::json::kind::array:
+        AppendArray(value.get_array(), depth);
+        break;
+      case boost::json::kind::object:
+        AppendObject(value.get_object(), depth);
+        break;
     }
   }
 
@@ -153,7 +184,8 @@ Result<Value> Parse(std::string_view text, const ParseLimits& limits) {
   const size_t used = parser.write_some(text.data(), text.size(), error);
   if (!error && used < text.size()) {
     const size_t extra = text.find_first_not_of(" \t\r\n", used);
-    if (extra != std::string_view::npos) return ErrorAt(text, extra, "text after the end of the value");
+    if (extra != std::string_view::npos)
+      return ErrorAt(text, extra, "text after the end of the value");
   }
   if (!error) parser.finish(error);
   if (error == boost::json::error::too_deep) {
@@ -190,7 +222,9 @@ const Value* Find(const Value& value, std::string_view key) {
   return object == nullptr ? nullptr : object->if_contains(key);
 }
 
-const Object* AsObject(const Value* value) { return value == nullptr ? nullptr : value->if_object(); }
+const Object* AsObject(const Value* value) {
+  return value == nullptr ? nullptr : value->if_object();
+}
 const Array* AsArray(const Value* value) { return value == nullptr ? nullptr : value->if_array(); }
 
 std::optional<std::string_view> AsString(const Value* value) {
@@ -208,7 +242,8 @@ std::optional<int64_t> AsInt(const Value* value) {
   if (value->is_int64()) return value->get_int64();
   if (value->is_double()) {
     const double number = value->get_double();
-    if (number == std::floor(number) && std::fabs(number) < 9.2e18) return static_cast<int64_t>(number);
+    if (number == std::floor(number) && std::fabs(number) < 9.2e18)
+      return static_cast<int64_t>(number);
   }
   return std::nullopt;
 }
@@ -223,14 +258,20 @@ std::optional<double> AsDouble(const Value* value) {
 
 std::string_view KindName(const Value& value) {
   switch (value.kind()) {
-    case boost::json::kind::null: return "null";
-    case boost::json::kind::bool_: return "boolean";
+    case boost::json::kind::null:
+      return "null";
+    case boost::json::kind::bool_:
+      return "boolean";
     case boost::json::kind::int64:
     case boost::json::kind::uint64:
-    case boost::json::kind::double_: return "number";
-    case boost::json::kind::string: return "string";
-    case boost::json::kind::array: return "array";
-    case boost::json::kind::object: return "object";
+    case boost::json::kind::double_:
+      return "number";
+    case boost::json::kind::string:
+      return "string";
+    case boost::json::kind::array:
+      return "array";
+    case boost::json::kind::object:
+      return "object";
   }
   return "unknown";
 }
