@@ -69,8 +69,11 @@ function(ac_fuzz NAME)
   else()
     # Outside the fuzz preset the same entry point replays every committed input once.
     add_executable(fuzz_${NAME} ${F_SOURCES} ${PROJECT_SOURCE_DIR}/fuzz/replay_main.cc)
-    add_test(NAME fuzz_regress.${NAME}
-             COMMAND fuzz_${NAME} ${PROJECT_SOURCE_DIR}/fuzz/corpus/${NAME})
+    set(INPUTS ${PROJECT_SOURCE_DIR}/fuzz/corpus/${NAME})
+    if(EXISTS ${PROJECT_SOURCE_DIR}/fuzz/regress/${NAME})
+      list(APPEND INPUTS ${PROJECT_SOURCE_DIR}/fuzz/regress/${NAME})
+    endif()
+    add_test(NAME fuzz_regress.${NAME} COMMAND fuzz_${NAME} ${INPUTS})
     set_tests_properties(fuzz_regress.${NAME} PROPERTIES LABELS fuzz TIMEOUT 120)
   endif()
   target_link_libraries(fuzz_${NAME} PRIVATE ${F_DEPS})

@@ -1,7 +1,8 @@
 #include "json/json.h"
 
 #include <algorithm>
-#include <boost/json/stream_parser.hpp>
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -18,6 +19,43 @@ Status ErrorAt(std::string_view text, size_t offset, const std::string& reason) 
   return InvalidArgument("[json] line " + std::to_string(line) + ", column " +
                          std::to_string(offset - line_start + 1) + ": " + reason);
 }
+
+// Builds the tree from the library's parse events. The library's own conversion of fractions can be
+// off in the last bit; here every double is the nearest one to its text, so that numbers survive a
+// round trip through Parse and Write.
+struct TreeBuilder {
+  using Text = boost::json::string_view;
+  using Error = boost::system::error_code;
+  static constexpr size_t max_object_size = boost::json::object::max_size();
+  static constexpr size_t max_array_size = boost::json::array::max_size();
+  static constexpr size_t max_key_size = boost::json::string::max_size();
+  static constexpr size_t max_string_size = boost::json::string::max_size();
+
+  bool on_document_begin(Error&) { return true; }
+  bool on_document_end(Error&) { return true; }
+  bool on_object_begin(Error&) { return true; }
+  bool on_object_end(size_t count, Error&) { return stack.push_object(count), true; }
+  bool on_array_begin(Error&) { return true; }
+  bool on_array_end(size_t count, Error&) { return stack.push_array(count), true; }
+  bool on_key_part(Text text, size_t, Error&) { return stack.push_chars(text), true; }
+  bool on_key(Text text, size_t, Error&) { return stack.push_key(text), true; }
+  bool on_string_part(Text text, size_t, Error&) { return stack.push_chars(text), true; }
+  bool on_string(Text text, size_t, Error&) { return stack.push_string(text), true; }
+  bool on_number_part(Text, Error&) { return true; }
+  bool on_int64(int64_t number, Text, Error&) { return stack.push_int64(number), true; }
+  bool on_uint64(uint64_t number, Text, Error&) { return stack.push_uint64(number), true; }
+  bool on_double(double number, Text text, Error&) {
+    // Leaves the library's infinity or zero when the text is out of a double's range.
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return stack.push_double(number), true;
+  }
+  bool on_bool(bool truth, Error&) { return stack.push_bool(truth), true; }
+  bool on_null(Error&) { return stack.push_null(), true; }
+  bool on_comment_part(Text, Error&) { return true; }
+  bool on_comment(Text, Error&) { return true; }
+
+  boost::json::value_stack stack;
+};
 
 void AppendQuoted(std::string_view text, std::string* out) {
   out->push_back('"');
@@ -179,15 +217,15 @@ Result<Value> Parse(std::string_view text, const ParseLimits& limits) {
   }
   boost::json::parse_options options;
   options.max_depth = limits.max_depth;
-  boost::json::stream_parser parser({}, options);
+  boost::json::basic_parser<TreeBuilder> parser(options);
+  parser.handler().stack.reset();
   boost::system::error_code error;
-  const size_t used = parser.write_some(text.data(), text.size(), error);
+  const size_t used = parser.write_some(/*more=*/false, text.data(), text.size(), error);
   if (!error && used < text.size()) {
     const size_t extra = text.find_first_not_of(" \t\r\n", used);
     if (extra != std::string_view::npos)
       return ErrorAt(text, extra, "text after the end of the value");
   }
-  if (!error) parser.finish(error);
   if (error == boost::json::error::too_deep) {
     return Status(Code::kTooLarge,
                   "[json] nested deeper than " + std::to_string(limits.max_depth) + " levels");
@@ -196,7 +234,7 @@ Result<Value> Parse(std::string_view text, const ParseLimits& limits) {
     const bool cut = error == boost::json::error::incomplete;
     return ErrorAt(text, cut ? text.size() : used, cut ? "the text ends early" : error.message());
   }
-  return parser.release();
+  return parser.handler().stack.release();
 }
 
 std::string Write(const Value& value) {

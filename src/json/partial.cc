@@ -5,6 +5,9 @@
 namespace ac::json {
 namespace {
 
+// Far beyond what a double holds, far below what overflows the whole parser's counters.
+constexpr int kMaxExponent = 99'999;
+
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -230,6 +233,11 @@ PartialParser::Step PartialParser::TakeInNumber(char c) {
       break;
   }
   if (valid) {
+    exponent_ = next == InNumber::kExponent ? exponent_ * 10 + (c - '0') : 0;
+    if (exponent_ > kMaxExponent) {
+      failure_ = Status(Code::kTooLarge, "[json] a number's exponent exceeds 99999");
+      return Step::kError;
+    }
     in_number_ = next;
     if (NumberCanEnd()) MarkSafe();
     return Step::kTaken;

@@ -2,7 +2,8 @@
 //
 // PartialParser takes bytes split anywhere (inside escapes and UTF-8 sequences too), says whether
 // the value is complete, and can at any time give the longest valid JSON text of what arrived. It
-// accepts exactly what json::Parse accepts, so a completion always parses.
+// accepts what json::Parse accepts (but no exponent over five digits), so a completion always
+// parses.
 // Owns its copy of the text. Not thread-safe; one object per value.
 #pragma once
 
@@ -88,6 +89,7 @@ class PartialParser {
   bool is_key_ = false;  // in kString
   InString in_string_ = InString::kPlain;
   InNumber in_number_ = InNumber::kMinus;
+  int exponent_ = 0;  // its magnitude so far
   int hex_digits_ = 0;
   uint32_t hex_value_ = 0;
   bool low_half_ = false;     // the escape being read is the second of a surrogate pair

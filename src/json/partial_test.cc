@@ -190,6 +190,10 @@ TEST(PartialParser, RefusesTheFirstByteThatCannotStandThere) {
 TEST(PartialParser, LimitsDepthAndSize) {
   PartialParser deep({.max_depth = 3, .max_bytes = 100});
   EXPECT_EQ(deep.Feed("[[[[").status().code(), Code::kTooLarge);
+  PartialParser huge;
+  EXPECT_EQ(huge.Feed("[1e000100000]").status().code(), Code::kTooLarge);
+  PartialParser zeros;
+  EXPECT_TRUE(zeros.Feed("[1e-0000000000000099999]").ok());
   PartialParser large({.max_depth = 3, .max_bytes = 4});
   EXPECT_EQ(large.Feed("\"12345").status().code(), Code::kTooLarge);
 }
