@@ -1,0 +1,18 @@
+// Every subcommand's registration; main.cc calls them in this order, which is the order of --help.
+#pragma once
+
+#include "app/command.h"
+
+namespace ac::app {
+
+void RegisterServe(CLI::App& app, Action* chosen);
+void RegisterGenerate(CLI::App& app, Action* chosen);
+void RegisterChat(CLI::App& app, Action* chosen);
+void RegisterTokenize(CLI::App& app, Action* chosen);
+void RegisterTemplate(CLI::App& app, Action* chosen);
+void RegisterModels(CLI::App& app, Action* chosen);
+void RegisterBench(CLI::App& app, Action* chosen);
+void RegisterDoctor(CLI::App& app, Action* chosen);
+void RegisterConfig(CLI::App& app, Action* chosen);
+
+}  // namespace ac::app

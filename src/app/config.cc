@@ -1,0 +1,225 @@
+#include "app/config.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <cstdlib>
+
+#include "json/json.h"
+
+namespace ac::app {
+namespace {
+
+const SettingSpec* FindSpec(std::string_view key) {
+  for (const SettingSpec& spec : Config::Specs()) {
+    if (spec.key == key) return &spec;
+  }
+  return nullptr;
+}
+
+// Edit distance, for "did you mean".
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t cost = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, cost});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string NearestKey(std::string_view key) {
+  const auto& specs = Config::Specs();
+  return std::string(std::min_element(specs.begin(), specs.end(),
+                                      [key](const SettingSpec& a, const SettingSpec& b) {
+                                        return Distance(a.key, key) < Distance(b.key, key);
+                                      })
+                         ->key);
+}
+
+template <typename T>
+bool ParsesAs(const std::string& text) {
+  T value{};
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  return result.ec == std::errc() && result.ptr == text.data() + text.size();
+}
+
+Status CheckKind(const SettingSpec& spec, const std::string& value) {
+  const std::string name(spec.key);
+  switch (spec.kind) {
+    case ValueKind::kText: return OkStatus();
+    case ValueKind::kInteger:
+      if (ParsesAs<int64_t>(value)) return OkStatus();
+      return InvalidArgument(name + " takes a whole number, not \"" + value + "\"");
+    case ValueKind::kNumber:
+      if (ParsesAs<double>(value)) return OkStatus();
+      return InvalidArgument(name + " takes a number, not \"" + value + "\"");
+    case ValueKind::kBoolean:
+      if (value == "true" || value == "false") return OkStatus();
+      return InvalidArgument(name + " takes true or false, not \"" + value + "\"");
+  }
+  return Internal("[config] unknown kind");
+}
+
+// Settings may nest ({"log": {"level": ...}}): dotted keys name the leaves.
+Status Flatten(const json::Value& value, const std::string& prefix,
+               const std::function<Status(const std::string& key, std::string value)>& leaf) {
+  if (const json::Object* object = value.if_object()) {
+    for (const auto& member : *object) {
+      const std::string key = prefix.empty() ? std::string(member.key())
+                                             : prefix + "." + std::string(member.key());
+      AC_RETURN_IF_ERROR(Flatten(member.value(), key, leaf));
+    }
+    return OkStatus();
+  }
+  if (value.is_array() || value.is_null()) {
+    return InvalidArgument(prefix + " cannot be " + std::string(json::KindName(value)));
+  }
+  return leaf(prefix, value.is_string() ? std::string(value.get_string()) : json::Write(value));
+}
+
+}  // namespace
+
+Environment ProcessEnvironment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+}
+
+const std::vector<SettingSpec>& Config::Specs() {
+  using enum ValueKind;
+  static const std::vector<SettingSpec> specs = {
+      // key, kind, default, env, secret, allowed in a repository, help
+      {"mode", kText, "local", "ANYCLAUDE_MODE", false, true, "who answers: local (the embedded engine)"},
+      {"model", kText, "", "", false, true,
+       "GGUF file, model directory, or a name under models/; empty: the built-in one"},
+      {"host", kText, "127.0.0.1", "", false, false,
+       "address to listen on; anything but loopback needs api_key"},
+      {"port", kInteger, "4141", "", false, true, "TCP port; 0 picks a free one"},
+      {"api_key", kText, "", "", true, false, "key that clients must send; empty: none needed"},
+      {"threads", kInteger, "0", "", false, false, "compute threads; 0: one per usable core"},
+      {"context", kInteger, "0", "", false, true,
+       "longest prompt plus answer in tokens; 0: what model and memory allow"},
+      {"kv.type", kText, "auto", "", false, true, "KV cache element type: auto, bf16 or f32"},
+      {"kv.memory_mb", kInteger, "0", "", false, false,
+       "memory for the KV cache; 0: a quarter of what is free"},
+      {"debug", kInteger, "0", "ANYCLAUDE_DEBUG", false, false, "log detail, 0 (quiet) to 3 (everything)"},
+      {"log.format", kText, "text", "", false, false, "text or json"},
+      {"log.file", kText, "", "", false, false, "log file; empty: standard error"},
+  };
+  return specs;
+}
+
+std::string_view Config::SourceName(Source source) {
+  switch (source) {
+    case Source::kDefault: return "default";
+    case Source::kUserFile: return "user file";
+    case Source::kProjectFile: return "project file";
+    case Source::kEnvironment: return "environment";
+    case Source::kFlag: return "flag";
+  }
+  return "unknown";
+}
+
+Result<Config> Config::Load(const Environment& environment, FileSystem& fs,
+                            const std::string& working_directory) {
+  Config config;
+  for (const SettingSpec& spec : Specs()) {
+    config.settings_.emplace(std::string(spec.key),
+                             Setting{std::string(spec.default_value), Source::kDefault, ""});
+  }
+  if (const auto home = environment("ANYCLAUDE_HOME"); home && !home->empty()) {
+    config.home_ = *home;
+  } else {
+    config.home_ = JoinPath(environment("HOME").value_or("."), ".anyclaude");
+  }
+  const auto named = environment("ANYCLAUDE_CONFIG");
+  const std::string user_file = named.value_or(config.HomePath("config.json"));
+  if (named.has_value() && !fs.Exists(user_file)) {
+    return NotFound("[config] ANYCLAUDE_CONFIG names " + user_file +
+                    ", which does not exist; create it or unset the variable");
+  }
+  AC_RETURN_IF_ERROR(config.LoadFile(fs, user_file, Source::kUserFile));
+  AC_RETURN_IF_ERROR(config.LoadFile(fs, JoinPath(working_directory, ".anyclauderc.json"),
+                                     Source::kProjectFile));
+  for (const SettingSpec& spec : Specs()) {
+    if (spec.env.empty()) continue;
+    const auto value = environment(std::string(spec.env));
+    if (!value || value->empty()) continue;
+    AC_RETURN_IF_ERROR(config.Set(spec.key, *value, Source::kEnvironment, std::string(spec.env))
+                           .WithPrefix("[config] " + std::string(spec.env)));
+  }
+  return config;
+}
+
+Status Config::LoadFile(FileSystem& fs, const std::string& path, Source source) {
+  if (!fs.Exists(path)) return OkStatus();
+  AC_ASSIGN_OR_RETURN(const std::string text, ReadFile(fs, path));
+  const Result<json::Value> parsed = json::Parse(text);
+  const std::string where = "[config] " + path;
+  if (!parsed.ok()) return parsed.status().WithPrefix(where);
+  if (!parsed->is_object()) return InvalidArgument(where + ": the file must hold one JSON object");
+  return Flatten(*parsed, "",
+                 [&](const std::string& key, std::string value) -> Status {
+                   const SettingSpec* spec = FindSpec(key);
+                   if (spec == nullptr) {
+                     warnings_.push_back(path + ": unknown setting \"" + key +
+                                         "\"; did you mean \"" + NearestKey(key) + "\"?");
+                     return OkStatus();
+                   }
+                   if (source == Source::kProjectFile && !spec->allowed_in_repo) {
+                     // A cloned repository must not open ports or change keys on this machine.
+                     warnings_.push_back(path + ": \"" + key +
+                                         "\" is ignored in a project file; set it in " +
+                                         HomePath("config.json"));
+                     return OkStatus();
+                   }
+                   return Set(key, std::move(value), source, path);
+                 })
+      .WithPrefix(where);
+}
+
+Status Config::Set(std::string_view key, std::string value, Source source, std::string origin) {
+  const SettingSpec* spec = FindSpec(key);
+  if (spec == nullptr) return InvalidArgument("unknown setting \"" + std::string(key) + "\"");
+  AC_RETURN_IF_ERROR(CheckKind(*spec, value));
+  settings_.find(key)->second = {std::move(value), source, std::move(origin)};
+  return OkStatus();
+}
+
+Status Config::SetFlag(std::string_view key, std::string value) {
+  return Set(key, std::move(value), Source::kFlag, "--" + std::string(key));
+}
+
+const Setting& Config::Get(std::string_view key) const {
+  const auto it = settings_.find(key);
+  assert(it != settings_.end() && "a key of Specs()");
+  return it->second;
+}
+
+const std::string& Config::Text(std::string_view key) const { return Get(key).value; }
+
+int64_t Config::Integer(std::string_view key) const {
+  const std::string& text = Get(key).value;
+  int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+double Config::Number(std::string_view key) const {
+  const std::string& text = Get(key).value;
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+bool Config::Boolean(std::string_view key) const { return Get(key).value == "true"; }
+
+}  // namespace ac::app
