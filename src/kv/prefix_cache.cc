@@ -203,6 +203,14 @@ void PrefixCache::Unpin(Node* node) {
   assert(node->pins > 0);
   --node->pins;
   MakeEvictable(node);
+  if (node->pins > 0 || !node->children.empty()) return;
+  // A fuller page with the same beginning, published while this one was pinned, stands right behind
+  // it in the order of the tokens; then this one is of no more use.
+  const auto next = std::next(node->self);
+  if (next != node->parent->children.end() &&
+      CommonPrefix(next->first, node->tokens()) == static_cast<int>(node->tokens().size())) {
+    RemoveLeaf(node);
+  }
 }
 
 Status PrefixCache::CheckNode(const Node& node, int64_t* count, int64_t* evictable) const {

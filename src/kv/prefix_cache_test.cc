@@ -8,7 +8,15 @@
 namespace ac::kv {
 namespace {
 
-constexpr int kPageTokens = 4;
+constexpr int kTestPageTokens = 4;
+
+PagePool MakePool(int64_t pages) {
+  const PageLayout layout{
+      .n_layers = 1, .n_kv_heads = 1, .head_dim = 1, .page_tokens = kTestPageTokens};
+  Result<PagePool> pool = PagePool::Create(layout, pages);
+  EXPECT_TRUE(pool.ok()) << pool.status();
+  return std::move(pool).value();
+}
 
 
 std::vector<TokenId> Tokens(std::initializer_list<int> ids) { return {ids.begin(), ids.end()}; }
@@ -21,7 +29,7 @@ class PrefixCacheTest : public ::testing::Test {
     PrefixCache::Lease lease = cache_.Match(tokens);
     std::vector<PageId> pages(lease.pages().begin(), lease.pages().end());
     std::vector<PageId> own;
-    while (pages.size() * kPageTokens < tokens.size()) {
+    while (pages.size() * kTestPageTokens < tokens.size()) {
       const Result<PageId> page = pool_.Allocate();
       ASSERT_TRUE(page.ok()) << page.status();
       own.push_back(*page);
@@ -34,7 +42,7 @@ class PrefixCacheTest : public ::testing::Test {
     ASSERT_TRUE(status.ok()) << status;
   }
 
-  PagePool pool_ = MakeTestPool(kPageTokens, 64);
+  PagePool pool_ = MakePool(64);
   PrefixCache cache_{pool_};
 };
 
@@ -100,7 +108,7 @@ TEST_F(PrefixCacheTest, EvictsWhatWasUsedLongestAgoFirst) {
 // What the cache must be able to say without evictions: the longest common prefix with anything
 // ever published.
 TEST(PrefixCacheRandom, MatchesANaiveModelWithoutEvictions) {
-  PagePool pool = MakeTestPool(kPageTokens, 100000);
+  PagePool pool = MakePool(100000);
   PrefixCache cache(pool);
   std::mt19937 random(7);
   std::vector<std::vector<TokenId>> published;
@@ -118,7 +126,7 @@ TEST(PrefixCacheRandom, MatchesANaiveModelWithoutEvictions) {
     ASSERT_EQ(lease.tokens(), best) << "step " << step;
     std::vector<PageId> pages(lease.pages().begin(), lease.pages().end());
     std::vector<PageId> own;
-    while (pages.size() * kPageTokens < tokens.size()) {
+    while (pages.size() * kTestPageTokens < tokens.size()) {
       own.push_back(*pool.Allocate());
       pages.push_back(own.back());
     }
@@ -133,7 +141,7 @@ TEST(PrefixCacheRandom, MatchesANaiveModelWithoutEvictions) {
 // what the tree says, nothing pinned may go, and every invariant holds after every step.
 TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
   constexpr int64_t kPages = 24;
-  PagePool pool = MakeTestPool(kPageTokens, kPages);
+  PagePool pool = MakePool(kPages);
   std::vector<std::vector<TokenId>> content(kPages);  // by page: the tokens written into it
   std::mt19937 random(11);
   struct Held {
@@ -171,13 +179,13 @@ TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
           std::vector<PageId> pages(h.lease.pages().begin(), h.lease.pages().end());
           std::vector<PageId> own;
           bool enough = true;
-          while (enough && pages.size() * kPageTokens < h.tokens.size()) {
+          while (enough && pages.size() * kTestPageTokens < h.tokens.size()) {
             if (pool.free_pages() == 0) cache.Evict(1);
             const Result<PageId> page = pool.Allocate();
             enough = page.ok();
             if (!enough) break;
-            const size_t start = pages.size() * kPageTokens;
-            const size_t end = std::min(h.tokens.size(), start + kPageTokens);
+            const size_t start = pages.size() * kTestPageTokens;
+            const size_t end = std::min(h.tokens.size(), start + kTestPageTokens);
             content[static_cast<size_t>(*page)].assign(h.tokens.begin() + static_cast<long>(start),
                                   h.tokens.begin() + static_cast<long>(end));
             own.push_back(*page);
