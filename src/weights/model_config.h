@@ -1,6 +1,7 @@
 // Hyper-parameters of a model, the same struct whichever file format they came from.
 //
-// Data only. GGUF metadata and Hugging Face config.json both parse into it; model/ reads nothing else.
+// Data only. GGUF metadata and Hugging Face config.json both parse into it; model/ reads nothing
+// else.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ struct RopeConfig {
   RopeScaling scaling = RopeScaling::kNone;
   float factor = 1.0f;
   int original_context = 0;
-  // yarn
-  float attention_factor = 0.0f;  // 0: derive from factor
+  // yarn: cosine and sine are multiplied by attention_factor; 0 means 1 + 0.1 ln(factor)
+  float attention_factor = 0.0f;
   float beta_fast = 32.0f;
   float beta_slow = 1.0f;
   float extrapolation_factor = 1.0f;
@@ -34,7 +35,9 @@ struct RopeConfig {
 };
 
 struct ModelConfig {
-  std::string architecture;  // "llama", "qwen2", "qwen3", "qwen3moe", "mistral", ...
+  // "llama" (Mistral and Devstral too: they differ only in the values below), "qwen2", "qwen3" or
+  // "qwen3moe".
+  std::string architecture;
   std::string name;
   int n_layers = 0;
   int d_model = 0;
@@ -55,6 +58,10 @@ struct ModelConfig {
   // on the layers marked in sliding_layers (all layers when that is empty).
   int sliding_window = 0;
   std::vector<bool> sliding_layers;
+  // Long-context query scaling (Ministral 3 and later): after RoPE the query at position p is
+  // multiplied by 1 + attention_temperature * ln(1 + floor(p / attention_temperature_floor)).
+  float attention_temperature = 0.0f;  // 0: off
+  int attention_temperature_floor = 0;
 };
 
 }  // namespace ac::weights

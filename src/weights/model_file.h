@@ -1,8 +1,8 @@
 // An open model: its hyper-parameters, named tensors and what a tokenizer is built from.
 //
 // Open() accepts a GGUF file (or any part of a split one), or a directory with config.json and
-// safetensors files (plain or MLX-quantised). Files are memory-mapped and never copied; tensor views
-// live as long as the ModelFile. Immutable after Open, so thread-safe.
+// safetensors files (plain or MLX-quantised). Files are memory-mapped and never copied; tensor
+// views live as long as the ModelFile. Immutable after Open, so thread-safe.
 //
 // Tensor names are the GGUF ones whatever the source: token_embd.weight, output_norm.weight,
 // output.weight (absent when tied), rope_freqs.weight, and per layer blk.N. + attn_norm.weight,
@@ -29,14 +29,15 @@ class GgufMetadata;  // weights/gguf.h
 struct Tensor {
   std::string name;
   ac_quant_type type = AC_F32;
-  // dims[0] is the contiguous one: a matrix is {cols, rows}, expert stacks are {cols, rows, experts}.
+  // dims[0] is the contiguous one: a matrix is {cols, rows}, expert stacks are {cols, rows,
+  // experts}.
   std::array<int64_t, 4> dims = {1, 1, 1, 1};
   int n_dims = 0;
-  // Row data, and for MLX tensors scales and biases. Experts follow each other without gaps, except
-  // where the source stores them as separate tensors: then `expert_data` has one entry per expert.
-  ac_matrix matrix = {};  // of the whole tensor seen as {dims[0], dims[1] * dims[2] * dims[3]}
-  std::vector<ac_matrix> expert_matrices;  // empty for tensors of fewer than three dimensions
-  size_t bytes = 0;
+  // The whole tensor seen as {dims[0], dims[1] * dims[2] * dims[3]}; a vector is one row. Where the
+  // source stores every expert on its own there is no such view: `matrix.data` is null.
+  ac_matrix matrix = {};
+  std::vector<ac_matrix> expert_matrices;  // one {cols, rows} view per expert; empty below 3 dims
+  size_t bytes = 0;                        // with MLX scales and biases
 };
 
 // What the engine builds a tokenizer and a chat template from.
@@ -45,11 +46,21 @@ struct TokenizerSource {
   std::string tokenizer_json;          // contents, for directories; may be empty
   std::string tokenizer_config_json;   // contents, for directories; may be empty
   std::string chat_template;           // empty when the model has none
+  std::string tool_use_template;       // a second template for requests with tools; mostly empty
+  std::vector<int32_t> eos_token_ids;  // every id that ends a turn, as far as the files say
+};
+
+enum class OpenScope {
+  kModel,       // everything, checked
+  kVocabulary,  // tokenizer_source() and config().architecture only: works without weights
 };
 
 class ModelFile {
  public:
-  static Result<std::unique_ptr<ModelFile>> Open(const std::string& path);
+  // Checks that every tensor the architecture needs is there with the right shape, that the
+  // vocabulary fits the embedding and that small tensors are finite. Failures name file and tensor.
+  static Result<std::unique_ptr<ModelFile>> Open(const std::string& path,
+                                                 OpenScope scope = OpenScope::kModel);
   virtual ~ModelFile() = default;
 
   virtual const std::string& path() const = 0;
@@ -57,8 +68,18 @@ class ModelFile {
   virtual std::span<const Tensor> tensors() const = 0;
   virtual const Tensor* Find(std::string_view name) const = 0;  // null when absent
   virtual const TokenizerSource& tokenizer_source() const = 0;
-  virtual uint64_t total_bytes() const = 0;
+  virtual uint64_t total_bytes() const = 0;     // of all files, as they are mapped
   virtual std::string_view format() const = 0;  // "gguf", "safetensors", "mlx"
 };
+
+// kDataLoss naming tensor, row and column when a value is NaN or infinite. Reads every byte: a full
+// check of a large model takes as long as reading it, so Open does this for norms and biases only.
+Status CheckFinite(const Tensor& tensor);
+
+// The tokenizer may know fewer ids than the embedding has rows (padding), never more.
+Status CheckVocabulary(const ModelFile& model, int64_t tokenizer_size);
+
+// A sentence with numbers when the files are larger than `memory_bytes`; empty otherwise.
+std::string MemoryWarning(const ModelFile& model, uint64_t memory_bytes);
 
 }  // namespace ac::weights
