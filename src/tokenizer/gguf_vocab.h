@@ -1,0 +1,48 @@
+// The tokenizer.ggml.* fields of a GGUF file -> Spec.
+//
+// GgufVocabFields borrows everything it points to and is only read during the call, so that this
+// module needs no knowledge of the file format. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "tokenizer/spec.h"
+
+namespace ac::tokenizer {
+
+struct GgufVocabFields {
+  std::string_view model;       // tokenizer.ggml.model: "gpt2", "llama"
+  std::string_view pre;         // tokenizer.ggml.pre: "qwen2", "llama-bpe", ...
+  std::string_view model_name;  // general.name: some models are known to strip space by name only
+  // Regexes to use instead of the ones `pre` stands for.
+  std::vector<std::string> pre_regexes;
+  std::vector<std::string_view> tokens;  // tokenizer.ggml.tokens
+  std::span<const float> scores;         // tokenizer.ggml.scores, may be empty for "gpt2"
+  std::span<const int32_t> types;        // tokenizer.ggml.token_type, may be empty
+  std::vector<std::string_view> merges;  // tokenizer.ggml.merges
+  std::optional<int64_t> bos_id;         // tokenizer.ggml.bos_token_id, ...
+  std::optional<int64_t> eos_id;
+  std::optional<int64_t> eot_id;
+  std::optional<int64_t> eom_id;
+  std::optional<int64_t> unk_id;
+  std::optional<int64_t> pad_id;
+  std::optional<bool> add_bos;           // tokenizer.ggml.add_bos_token
+  std::optional<bool> add_eos;           // tokenizer.ggml.add_eos_token
+  std::optional<bool> add_space_prefix;  // tokenizer.ggml.add_space_prefix
+};
+
+// Fails, naming the token or merge, on an empty vocabulary, duplicate tokens, merges of unknown
+// tokens, ids out of range; kUnsupported, listing what there is, for other models and
+// pre-tokenisers.
+Result<Spec> SpecFromGgufFields(const GgufVocabFields& fields);
+
+// The pre-tokeniser names understood, sorted.
+std::vector<std::string> SupportedPreTokenizers();
+
+}  // namespace ac::tokenizer

@@ -1,0 +1,209 @@
+#include "tokenizer/internal/splitter.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <string>
+#include <utility>
+
+#include "base/utf8.h"
+
+namespace ac::tokenizer::internal {
+namespace {
+
+// A published pattern backtracks over one run of white space; a hostile one may not take for ever.
+constexpr uint32_t kMatchLimit = 10'000'000;
+
+struct FreeCode {
+  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+};
+struct FreeMatch {
+  void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+};
+struct FreeContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+struct Range {
+  size_t begin;
+  size_t end;
+};
+
+// A text that is not valid UTF-8, with U+FFFD for each bad sequence, and the way back.
+struct Repaired {
+  std::string text;
+  std::vector<size_t> original;  // offset in the original text of each byte of `text`, and its end
+};
+
+Repaired Repair(std::string_view bad) {
+  Repaired out;
+  for (size_t i = 0; i < bad.size();) {
+    const Utf8Char c = DecodeUtf8(bad, i);
+    AppendUtf8(c.code_point, &out.text);
+    out.original.resize(out.text.size(), i);
+    i += c.length;
+  }
+  out.original.push_back(bad.size());
+  return out;
+}
+
+// Builds the pieces of one text from its matches.
+class Pieces {
+ public:
+  Pieces(const SplitRule& rule, std::string_view text, std::vector<std::string_view>* out)
+      : rule_(rule), text_(text), out_(out) {}
+
+  void Matched(Range match) {
+    Section({done_, match.begin}, rule_.invert);
+    Section(match, !rule_.invert);
+    done_ = match.end;
+  }
+  void Finish() {
+    Section({done_, text_.size()}, rule_.invert);
+    Flush();
+  }
+
+ private:
+  // `separator`: this section plays the part of a match.
+  void Section(Range range, bool separator) {
+    if (range.begin == range.end) return;
+    switch (rule_.mode) {
+      case SplitMode::kIsolated:
+        Emit(range);
+        return;
+      case SplitMode::kRemoved:
+        if (!separator) Emit(range);
+        return;
+      case SplitMode::kMergedWithPrevious:
+        Extend(range);
+        if (separator) Flush();
+        return;
+      case SplitMode::kMergedWithNext:
+        if (separator) Flush();
+        Extend(range);
+        return;
+    }
+  }
+  void Emit(Range range) { out_->push_back(text_.substr(range.begin, range.end - range.begin)); }
+  void Extend(Range range) {
+    if (open_.begin == open_.end) open_.begin = range.begin;
+    open_.end = range.end;
+  }
+  void Flush() {
+    if (open_.begin < open_.end) Emit(open_);
+    open_.begin = open_.end;
+  }
+
+  const SplitRule& rule_;
+  std::string_view text_;
+  std::vector<std::string_view>* out_;
+  size_t done_ = 0;
+  Range open_ = {0, 0};
+};
+
+}  // namespace
+
+struct Splitter::Rule {
+  SplitRule rule;
+  Scanner scanner = nullptr;
+  std::unique_ptr<pcre2_code, FreeCode> code;
+
+  void Split(std::string_view text, std::vector<std::string_view>* out) const;
+  void Search(std::string_view text, const Repaired* repaired, Pieces* pieces) const;
+};
+
+Splitter::Splitter() = default;
+Splitter::Splitter(Splitter&&) noexcept = default;
+Splitter& Splitter::operator=(Splitter&&) noexcept = default;
+Splitter::~Splitter() = default;
+
+Result<Splitter> Splitter::Create(std::span<const SplitRule> rules, bool use_scanners) {
+  Splitter splitter;
+  for (const SplitRule& rule : rules) {
+    Rule compiled;
+    compiled.rule = rule;
+    if (use_scanners && rule.mode == SplitMode::kIsolated) {
+      compiled.scanner = ScannerFor(rule.regex);
+    }
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    compiled.code.reset(
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rule.regex.data()), rule.regex.size(),
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr));
+    if (compiled.code == nullptr) {
+      PCRE2_UCHAR message[128];
+      pcre2_get_error_message(error, message, sizeof(message));
+      return InvalidArgument("[tokenizer] pre-tokeniser pattern \"" + rule.regex +
+                             "\" is not usable: " + reinterpret_cast<const char*>(message) +
+                             " at offset " + std::to_string(offset));
+    }
+    // Without a JIT for this machine the interpreter gives the same answers.
+    pcre2_jit_compile(compiled.code.get(), PCRE2_JIT_COMPLETE);
+    splitter.rules_.push_back(std::move(compiled));
+  }
+  if (splitter.rules_.size() == 1) splitter.scanner_ = splitter.rules_[0].scanner;
+  return splitter;
+}
+
+std::vector<std::string_view> Splitter::Split(std::string_view text) const {
+  std::vector<std::string_view> pieces = {text};
+  for (const Rule& rule : rules_) {
+    std::vector<std::string_view> finer;
+    finer.reserve(pieces.size() + text.size() / 8);
+    for (const std::string_view piece : pieces) rule.Split(piece, &finer);
+    pieces = std::move(finer);
+  }
+  return pieces;
+}
+
+void Splitter::Rule::Split(std::string_view text, std::vector<std::string_view>* out) const {
+  if (scanner != nullptr) {
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = scanner(text, begin);
+      out->push_back(text.substr(begin, end - begin));
+      begin = end;
+    }
+    return;
+  }
+  Pieces pieces(rule, text, out);
+  if (IsValidUtf8(text)) {
+    Search(text, nullptr, &pieces);
+  } else {
+    const Repaired repaired = Repair(text);
+    Search(repaired.text, &repaired, &pieces);
+  }
+  pieces.Finish();
+}
+
+void Splitter::Rule::Search(std::string_view text, const Repaired* repaired, Pieces* pieces) const {
+  const std::unique_ptr<pcre2_match_data, FreeMatch> data(
+      pcre2_match_data_create_from_pattern(code.get(), nullptr));
+  const std::unique_ptr<pcre2_match_context, FreeContext> context(
+      pcre2_match_context_create(nullptr));
+  if (data == nullptr || context == nullptr) return;
+  pcre2_set_match_limit(context.get(), kMatchLimit);
+  const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
+  const auto original = [&](size_t at) {
+    return repaired == nullptr ? at : repaired->original[at];
+  };
+  for (size_t from = 0; from < text.size();) {
+    const auto match = [&](uint32_t options) {
+      return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                         PCRE2_NO_UTF_CHECK | options, data.get(), context.get());
+    };
+    int found = match(0);
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);
+    // A failure (limits) is treated like the end of the matches: the rest stays one piece.
+    if (found < 0) return;
+    if (range[1] > range[0] && range[0] >= from) {
+      pieces->Matched({original(range[0]), original(range[1])});
+      from = range[1];
+    } else {  // an empty match splits where it stands; the search goes on one character later
+      if (range[0] < from || range[0] >= text.size()) return;
+      pieces->Matched({original(range[0]), original(range[0])});
+      from = range[0] + DecodeUtf8(text, range[0]).length;
+    }
+  }
+}
+
+}  // namespace ac::tokenizer::internal
