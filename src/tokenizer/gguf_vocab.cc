@@ -134,7 +134,7 @@ TokenType TypeOf(const GgufVocabFields& fields, size_t id) {
     const bool byte = fields.model == "llama" && internal::ByteFromName(fields.tokens[id]);
     return byte ? TokenType::kByte : TokenType::kNormal;
   }
-  const int32_t type = fields.types[id];
+  const int64_t type = fields.types[id];
   return type >= 1 && type <= 6 ? static_cast<TokenType>(type) : TokenType::kNormal;
 }
 
@@ -152,7 +152,7 @@ Status AddTokens(const GgufVocabFields& fields, VocabBuilder* builder) {
   AC_RETURN_IF_ERROR(check_size(fields.types.size(), "tokenizer.ggml.token_type"));
   builder->Reserve(count);
   for (size_t i = 0; i < count; ++i) {
-    const float score = fields.scores.empty() ? 0.0f : fields.scores[i];
+    const float score = fields.scores.empty() ? 0.0f : static_cast<float>(fields.scores[i]);
     AC_RETURN_IF_ERROR(
         builder->Add(static_cast<int64_t>(i), fields.tokens[i], TypeOf(fields, i), score));
   }
