@@ -80,7 +80,6 @@ TEST(PartialParser, EveryPrefixOfADocumentCompletesToTextThatParses) {
 TEST(PartialParser, CompletionsOnlyGrow) {
   for (const std::string& document : Documents()) {
     PartialParser parser;
-    std::string text;
     size_t longest = 0;
     for (const char c : document) {
       ASSERT_TRUE(parser.Feed(std::string_view(&c, 1)).ok());
