@@ -1,0 +1,182 @@
+#include "kernels/kernels.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace ac::kernels {
+namespace {
+
+// Elements below which a simple operation is done before another thread would have woken up.
+constexpr int64_t kInlineCost = 16384;
+// pack() may be asked for tokens beginning at multiples of this.
+constexpr int64_t kPackGrain = 16;
+
+size_t RoundUp(size_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Work of several operations laid end to end; Visit finds whose units a range covers.
+class Concatenation {
+ public:
+  void Append(int64_t units) { ends_.push_back(total() + units); }
+  int64_t total() const { return ends_.empty() ? 0 : ends_.back(); }
+
+  void Visit(int64_t begin, int64_t end,
+             FunctionRef<void(size_t op, int64_t begin, int64_t end)> visit) const {
+    auto op =
+        static_cast<size_t>(std::upper_bound(ends_.begin(), ends_.end(), begin) - ends_.begin());
+    for (; begin < end; ++op) {
+      const int64_t base = op == 0 ? 0 : ends_[op - 1];
+      const int64_t stop = std::min(end, ends_[op]);
+      if (begin < stop) visit(op, begin - base, stop - base);
+      begin = stop;
+    }
+  }
+
+ private:
+  std::vector<int64_t> ends_;
+};
+
+}  // namespace
+
+Kernels::Kernels(const ac_kernel_table& table, cpu::ThreadPool& pool)
+    : table_(table), pool_(pool), scratch_(static_cast<size_t>(pool.threads())) {}
+
+void Kernels::Split(int64_t count, int64_t grain, int64_t cost_each,
+                    FunctionRef<void(int64_t, int64_t)> body) {
+  if (count * cost_each <= kInlineCost) {
+    if (count > 0) body(0, count);
+    return;
+  }
+  pool_.ParallelFor(count, grain, [&](int64_t begin, int64_t end, int) { body(begin, end); });
+}
+
+void Kernels::ReserveScratch(size_t bytes) {
+  for (auto& scratch : scratch_) scratch.EnsureSize(bytes);
+}
+
+void Kernels::PackInputs(std::span<const Product> products) {
+  packed_.clear();
+  size_t bytes = 0;
+  for (const Product& p : products) {
+    const int form = table_.pack_form(p.weights, p.tokens);
+    if (form == AC_PACK_NONE || p.tokens == 0) continue;
+    if (FindPacked(p, form) != nullptr) continue;
+    const size_t size = RoundUp(table_.pack_bytes(form, p.tokens, p.weights->cols));
+    packed_.push_back({p.x, p.tokens, p.weights->cols, form, bytes, size});
+    bytes += size;
+  }
+  packed_bytes_.EnsureSize(bytes);
+  for (const Packed& input : packed_) {
+    Split(input.tokens, kPackGrain, input.cols, [&](int64_t begin, int64_t end) {
+      table_.pack(input.form, input.x, input.tokens, input.cols, begin, end,
+                  packed_bytes_.data() + input.offset);
+    });
+  }
+}
+
+const Kernels::Packed* Kernels::FindPacked(const Product& p, int form) const {
+  for (const Packed& have : packed_) {
+    if (have.x == p.x && have.tokens == p.tokens && have.form == form) return &have;
+  }
+  return nullptr;
+}
+
+void Kernels::MatMul(std::span<const Product> products) {
+  PackInputs(products);
+  std::vector<ac_matmul> ops;
+  Concatenation rows;
+  size_t scratch = 0;
+  for (const Product& p : products) {
+    assert(p.weights != nullptr && (p.tokens == 0 || (p.x != nullptr && p.out != nullptr)));
+    const Packed* packed = FindPacked(p, table_.pack_form(p.weights, p.tokens));
+    ops.push_back({p.weights, p.x,
+                   packed == nullptr ? nullptr : packed_bytes_.data() + packed->offset, p.tokens,
+                   p.out, p.out_stride == 0 ? p.weights->rows : p.out_stride});
+    scratch = std::max(scratch, table_.matmul_scratch(&ops.back()));
+    rows.Append(p.tokens == 0 ? 0 : CeilDiv(p.weights->rows, table_.row_block));
+  }
+  ReserveScratch(scratch);
+  pool_.ParallelFor(rows.total(), 1, [&](int64_t first, int64_t last, int worker) {
+    rows.Visit(first, last, [&](size_t op, int64_t from, int64_t to) {
+      const ac_matmul& m = ops[op];
+      const int64_t begin = from * table_.row_block;
+      const int64_t end = std::min(to * table_.row_block, m.weights->rows);
+      table_.matmul(&m, begin, end, scratch_[static_cast<size_t>(worker)].data());
+      if (const float* bias = products[op].bias; bias != nullptr) {
+        for (int64_t t = 0; t < m.tokens; ++t) {
+          table_.add_scaled(m.out + t * m.out_stride + begin, bias + begin, 1.0f, end - begin);
+        }
+      }
+    });
+  });
+}
+
+void Kernels::RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t n,
+                      float* out) {
+  Split(rows, 1, n, [&](int64_t begin, int64_t end) {
+    table_.rms_norm(x + begin * n, weight, eps, end - begin, n, out + begin * n);
+  });
+}
+
+void Kernels::Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,
+                   ac_rope_style style, const float* cos, const float* sin) {
+  const int64_t row = int64_t{n_heads} * head_dim;
+  Split(tokens, 1, row, [&](int64_t begin, int64_t end) {
+    table_.rope(x + begin * row, end - begin, n_heads, head_dim, dims, style,
+                cos + begin * (dims / 2), sin + begin * (dims / 2));
+  });
+}
+
+void Kernels::KvWrite(const ac_kv_view& kv, int64_t position, int64_t tokens, const float* k,
+                      const float* v) {
+  const int64_t row = int64_t{kv.n_kv_heads} * kv.head_dim;
+  Split(tokens, kv.page_tokens, 2 * row, [&](int64_t begin, int64_t end) {
+    table_.kv_write(&kv, position + begin, end - begin, k + begin * row, v + begin * row);
+  });
+}
+
+void Kernels::Attention(std::span<const ac_attention> sequences) {
+  // A unit is one KV head and one block of queries. The last blocks see the longest context, so
+  // they go first and the short ones fill the gaps at the end.
+  Concatenation units;
+  size_t scratch = 0;
+  for (const ac_attention& a : sequences) {
+    units.Append(a.kv.n_kv_heads * CeilDiv(a.tokens, table_.query_block));
+    scratch = std::max(scratch, table_.attention_scratch(&a));
+  }
+  ReserveScratch(scratch);
+  pool_.ParallelFor(units.total(), 1, [&](int64_t first, int64_t last, int worker) {
+    units.Visit(first, last, [&](size_t sequence, int64_t from, int64_t to) {
+      const ac_attention& a = sequences[sequence];
+      const int64_t blocks = CeilDiv(a.tokens, table_.query_block);
+      for (int64_t unit = from; unit < to; ++unit) {
+        const int64_t block = blocks - 1 - unit / a.kv.n_kv_heads;
+        const int64_t begin = block * table_.query_block;
+        table_.attention(&a, static_cast<int32_t>(unit % a.kv.n_kv_heads), begin,
+                         std::min(begin + table_.query_block, a.tokens),
+                         scratch_[static_cast<size_t>(worker)].data());
+      }
+    });
+  });
+}
+
+void Kernels::SiluMul(const float* gate, const float* up, int64_t n, float* out) {
+  Split(n, 1024, 8, [&](int64_t begin, int64_t end) {
+    table_.silu_mul(gate + begin, up + begin, end - begin, out + begin);
+  });
+}
+
+void Kernels::AddScaled(float* x, const float* y, float scale, int64_t n) {
+  Split(n, 1024, 1, [&](int64_t begin, int64_t end) {
+    table_.add_scaled(x + begin, y + begin, scale, end - begin);
+  });
+}
+
+void EmbeddingRow(const ac_matrix& table, int64_t token, float* out) {
+  ac_dequantize_row(&table, token, out);
+}
+
+}  // namespace ac::kernels

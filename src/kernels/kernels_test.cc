@@ -1,0 +1,461 @@
+// Every runnable table against naive formulas on odd shapes.
+#include "kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/select.h"
+#include "quant/quant.h"
+
+namespace ac::kernels {
+namespace {
+
+// A copy of the table that counts how often its functions were called, so that a test which did not
+// reach the table under test fails.
+int dispatched = 0;
+
+class KernelsTest : public ::testing::TestWithParam<const ac_kernel_table*> {
+ protected:
+  KernelsTest() : pool_(cpu::ThreadPool::Options{.threads = 2}), counted_(Counted(*GetParam())) {
+    dispatched = 0;
+    inner = GetParam();
+  }
+  void TearDown() override {
+    if (!IsSkipped()) EXPECT_GT(dispatched, 0) << "the table under test was never called";
+  }
+
+  static ac_kernel_table Counted(ac_kernel_table table) {
+    table.matmul = [](const ac_matmul* m, int64_t begin, int64_t end, void* scratch) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->matmul(m, begin, end, scratch);
+    };
+    table.attention = [](const ac_attention* a, int32_t head, int64_t begin, int64_t end,
+                         void* scratch) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->attention(a, head, begin, end, scratch);
+    };
+    table.rms_norm = [](const float* x, const float* w, float eps, int64_t rows, int64_t n,
+                        float* out) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->rms_norm(x, w, eps, rows, n, out);
+    };
+    table.rope = [](float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,
+                    ac_rope_style style, const float* cos, const float* sin) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->rope(x, tokens, n_heads, head_dim, dims, style, cos, sin);
+    };
+    table.silu_mul = [](const float* gate, const float* up, int64_t n, float* out) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->silu_mul(gate, up, n, out);
+    };
+    table.add_scaled = [](float* x, const float* y, float scale, int64_t n) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->add_scaled(x, y, scale, n);
+    };
+    table.softmax = [](float* x, int64_t n) {
+      __atomic_add_fetch(&dispatched, 1, __ATOMIC_RELAXED);
+      inner->softmax(x, n);
+    };
+    return table;
+  }
+
+  std::vector<float> Random(int64_t n, float size = 1.0f) {
+    std::normal_distribution<float> normal(0.0f, size);
+    std::vector<float> values(static_cast<size_t>(n));
+    for (float& v : values) v = normal(random_);
+    return values;
+  }
+
+  static inline const ac_kernel_table* inner = nullptr;
+  std::mt19937 random_{7};
+  cpu::ThreadPool pool_;
+  const ac_kernel_table counted_;
+};
+
+struct Matrix {
+  std::vector<unsigned char> bytes;
+  std::vector<unsigned char> scales, biases;
+  ac_matrix view = {};
+};
+
+int64_t BlockOf(ac_quant_type type) {
+  return type == AC_MLX_AFFINE ? 64 : quant::InfoOf(type).block_elements;
+}
+
+void PutF16(std::vector<unsigned char>& bytes, size_t at, float value) {
+  const ac_f16 bits = quant::F32ToF16(value);
+  bytes[at] = static_cast<unsigned char>(bits & 255);
+  bytes[at + 1] = static_cast<unsigned char>(bits >> 8);
+}
+
+// Random bits are valid blocks of every quantised format once their scales are finite.
+void SetScales(ac_quant_type type, std::vector<unsigned char>& bytes, std::mt19937& random) {
+  std::uniform_real_distribution<float> scale(-0.05f, 0.05f);
+  const auto block = static_cast<size_t>(quant::InfoOf(type).block_bytes);
+  std::vector<size_t> halves;
+  switch (type) {
+    case AC_Q8_0:
+    case AC_Q4_0:
+    case AC_Q5_0:
+    case AC_IQ4_NL:
+    case AC_IQ4_XS:
+      halves = {0};
+      break;
+    case AC_Q4_1:
+    case AC_Q5_1:
+    case AC_Q4_K:
+    case AC_Q5_K:
+      halves = {0, 2};
+      break;
+    case AC_Q2_K:
+      halves = {block - 4, block - 2};
+      break;
+    case AC_Q3_K:
+    case AC_Q6_K:
+      halves = {block - 2};
+      break;
+    default:
+      break;
+  }
+  for (size_t at = 0; at + block <= bytes.size(); at += block) {
+    for (size_t half : halves) PutF16(bytes, at + half, scale(random));
+    if (type == AC_MXFP4) bytes[at] = static_cast<unsigned char>(118 + bytes[at] % 8);
+  }
+}
+
+Matrix RandomMatrix(ac_quant_type type, int64_t rows, int64_t cols, std::mt19937& random) {
+  Matrix m;
+  std::uniform_int_distribution<int> byte(0, 255);
+  std::normal_distribution<float> normal(0.0f, 1.0f);
+  m.view = {.type = type, .rows = rows, .cols = cols};
+  if (type == AC_MLX_AFFINE) {
+    m.view.bits = 4;
+    m.view.group_size = 64;
+    m.view.scale_type = AC_F16;
+    m.view.row_bytes = static_cast<size_t>(cols / 2);
+    const auto groups = static_cast<size_t>(rows * cols / 64);
+    m.scales.resize(groups * 2);
+    m.biases.resize(groups * 2);
+    for (size_t g = 0; g < groups; ++g) {
+      PutF16(m.scales, 2 * g, 0.05f * normal(random));
+      PutF16(m.biases, 2 * g, 0.1f * normal(random));
+    }
+    m.view.scales = m.scales.data();
+    m.view.biases = m.biases.data();
+  } else {
+    m.view.row_bytes = quant::RowBytes(type, cols).value();
+  }
+  // One byte in front: weights of a mapped file lie at any address.
+  m.bytes.resize(static_cast<size_t>(rows) * m.view.row_bytes);
+  if (type == AC_F32 || type == AC_F16 || type == AC_BF16) {
+    std::vector<float> row(static_cast<size_t>(cols));
+    for (int64_t r = 0; r < rows; ++r) {
+      for (float& v : row) v = normal(random);
+      EXPECT_TRUE(quant::QuantizeRow(type, row.data(), cols,
+                                     m.bytes.data() + static_cast<size_t>(r) * m.view.row_bytes)
+                      .ok());
+    }
+  } else {
+    for (auto& b : m.bytes) b = static_cast<unsigned char>(byte(random));
+    if (type != AC_MLX_AFFINE) SetScales(type, m.bytes, random);
+  }
+  if (type != AC_MLX_AFFINE) {
+    m.bytes.insert(m.bytes.begin(), 0);
+    m.view.data = m.bytes.data() + 1;
+  } else {
+    m.view.data = m.bytes.data();
+  }
+  return m;
+}
+
+// How far a table may be from exact arithmetic: rounding of sums, plus, for tables that round
+// activations to 8 bits per block (as public engines do), half a step of each input's block.
+double MatMulTolerance(const ac_matrix& w, const float* weights, const float* x,
+                       bool rounds_inputs) {
+  double product = 0, weight_square = 0, max_x = 0;
+  for (int64_t c = 0; c < w.cols; ++c) {
+    product += std::abs(static_cast<double>(weights[c]) * static_cast<double>(x[c]));
+    weight_square += static_cast<double>(weights[c]) * static_cast<double>(weights[c]);
+    max_x = std::max(max_x, std::abs(static_cast<double>(x[c])));
+  }
+  const double sums = product * static_cast<double>(w.cols) * 0x1p-24 + product * 0x1p-20;
+  if (!rounds_inputs) return sums + 1e-6;
+  // Rounding errors of up to max/254 each, of random sign: their sum stays within six deviations.
+  const double deviation = max_x / 127.0 / std::sqrt(12.0) * std::sqrt(weight_square);
+  return sums + 6 * deviation + 1e-6;
+}
+
+TEST_P(KernelsTest, MatMulOfEveryFormatAgreesWithExactSums) {
+  Kernels kernels(counted_, pool_);
+  for (int type = 0; type < AC_QUANT_TYPE_COUNT; ++type) {
+    const auto quant_type = static_cast<ac_quant_type>(type);
+    const int64_t block = BlockOf(quant_type);
+    for (const auto& [rows, blocks, tokens] : {std::array<int64_t, 3>{1, 1, 1},
+                                               {3, 1, 2},
+                                               {17, 2, 1},
+                                               {33, 3, 5},
+                                               {40, 5, 15},
+                                               {31, 1, 16},
+                                               {65, 2, 33},
+                                               {16, 4, 67}}) {
+      SCOPED_TRACE(std::string(quant::InfoOf(quant_type).name) + " " + std::to_string(rows) + "x" +
+                   std::to_string(block * blocks) + " tokens " + std::to_string(tokens));
+      const int64_t cols = block == 1 ? blocks * 37 : block * blocks;
+      const Matrix m = RandomMatrix(quant_type, rows, cols, random_);
+      const auto x = Random(tokens * cols);
+      const auto bias = Random(rows);
+      std::vector<float> out(static_cast<size_t>(tokens * (rows + 3)), -1.0f);
+      const Product product{.x = x.data(),
+                            .tokens = tokens,
+                            .weights = &m.view,
+                            .bias = bias.data(),
+                            .out = out.data(),
+                            .out_stride = rows + 3};
+      kernels.MatMul({&product, 1});
+      const bool rounds = counted_.pack_form(&m.view, tokens) != AC_PACK_NONE;
+      std::vector<float> row(static_cast<size_t>(cols));
+      for (int64_t r = 0; r < rows; ++r) {
+        quant::DequantizeRow(m.view, r, row.data());
+        for (int64_t t = 0; t < tokens; ++t) {
+          double exact = static_cast<double>(bias[static_cast<size_t>(r)]);
+          for (int64_t c = 0; c < cols; ++c) {
+            exact += static_cast<double>(row[static_cast<size_t>(c)]) *
+                     static_cast<double>(x[static_cast<size_t>(t * cols + c)]);
+          }
+          ASSERT_NEAR(
+              static_cast<double>(out[static_cast<size_t>(t * (rows + 3) + r)]), exact,
+              MatMulTolerance(m.view, row.data(), &x[static_cast<size_t>(t * cols)], rounds))
+              << "row " << r << " token " << t;
+        }
+      }
+      for (int64_t t = 0; t < tokens; ++t) {
+        ASSERT_EQ(out[static_cast<size_t>(t * (rows + 3) + rows)], -1.0f) << "wrote past its rows";
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, SeveralProductsInOneCallAreEachTheirOwn) {
+  Kernels kernels(counted_, pool_);
+  const Matrix a = RandomMatrix(AC_Q8_0, 24, 64, random_);
+  const Matrix b = RandomMatrix(AC_F32, 9, 64, random_);
+  const Matrix c = RandomMatrix(AC_Q4_K, 40, 256, random_);
+  const auto x = Random(3 * 64);
+  const auto y = Random(5 * 256);
+  std::vector<float> out[6];
+  out[0].resize(3 * 24), out[1].resize(3 * 9), out[2].resize(5 * 40), out[3] = out[0];
+  out[4] = out[1], out[5] = out[2];
+  const Product products[] = {{x.data(), 3, &a.view, nullptr, out[0].data()},
+                              {x.data(), 3, &b.view, nullptr, out[1].data()},
+                              {x.data(), 0, &b.view, nullptr, nullptr},
+                              {y.data(), 5, &c.view, nullptr, out[2].data()}};
+  kernels.MatMul(products);
+  const Product alone[] = {{x.data(), 3, &a.view, nullptr, out[3].data()},
+                           {x.data(), 3, &b.view, nullptr, out[4].data()},
+                           {y.data(), 5, &c.view, nullptr, out[5].data()}};
+  for (const Product& product : alone) kernels.MatMul({&product, 1});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(out[i], out[i + 3]) << i;
+}
+
+TEST_P(KernelsTest, RmsNormDividesByTheRootMeanSquare) {
+  Kernels kernels(counted_, pool_);
+  for (int64_t n : {1, 7, 64, 129, 1000}) {
+    const auto x = Random(3 * n, 2.0f);
+    const auto weight = Random(n);
+    std::vector<float> out(x.size());
+    kernels.RmsNorm(x.data(), weight.data(), 1e-5f, 3, n, out.data());
+    for (int64_t r = 0; r < 3; ++r) {
+      double squares = 0;
+      for (int64_t i = 0; i < n; ++i)
+        squares += std::pow(static_cast<double>(x[static_cast<size_t>(r * n + i)]), 2);
+      const double scale = 1.0 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+      for (int64_t i = 0; i < n; ++i) {
+        const auto at = static_cast<size_t>(r * n + i);
+        const double exact = static_cast<double>(x[at]) * scale *
+                             static_cast<double>(weight[static_cast<size_t>(i)]);
+        ASSERT_NEAR(static_cast<double>(out[at]), exact, 1e-5 * std::abs(exact) + 1e-7);
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, RopeRotatesTheRightPairsAndLeavesTheRest) {
+  Kernels kernels(counted_, pool_);
+  for (const auto style : {AC_ROPE_NORMAL, AC_ROPE_NEOX}) {
+    for (const auto& [head_dim, dims] :
+         {std::array<int, 2>{64, 64}, {128, 128}, {80, 32}, {6, 2}, {36, 34}}) {
+      const int tokens = 3, heads = 5, half = dims / 2;
+      const auto x = Random(tokens * heads * head_dim);
+      const auto angles = Random(tokens * half, 3.0f);
+      std::vector<float> cos, sin;
+      for (float a : angles) cos.push_back(std::cos(a)), sin.push_back(std::sin(a));
+      auto out = x;
+      kernels.Rope(out.data(), tokens, heads, head_dim, dims, style, cos.data(), sin.data());
+      for (int row = 0; row < tokens * heads; ++row) {
+        for (int i = 0; i < head_dim; ++i) {
+          const int base = row * head_dim;
+          double exact = static_cast<double>(x[static_cast<size_t>(base + i)]);
+          if (i < dims) {
+            const int pair = style == AC_ROPE_NORMAL ? i / 2 : i % half;
+            const bool second = style == AC_ROPE_NORMAL ? i % 2 == 1 : i >= half;
+            const int other = style == AC_ROPE_NORMAL ? i ^ 1 : (second ? i - half : i + half);
+            const double angle =
+                static_cast<double>(angles[static_cast<size_t>(row / heads * half + pair)]);
+            const double partner = static_cast<double>(x[static_cast<size_t>(base + other)]);
+            exact = exact * std::cos(angle) + (second ? 1 : -1) * partner * std::sin(angle);
+          }
+          ASSERT_NEAR(static_cast<double>(out[static_cast<size_t>(base + i)]), exact, 1e-5);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, ElementWiseOperationsFollowTheirFormulas) {
+  Kernels kernels(counted_, pool_);
+  for (int64_t n : {1, 5, 16, 33, 100, 70000}) {
+    auto gate = Random(n, 4.0f);
+    gate[0] = -100.0f;  // exp overflows a float: the result is 0, not NaN
+    const auto up = Random(n);
+    std::vector<float> out(gate.size());
+    kernels.SiluMul(gate.data(), up.data(), n, out.data());
+    auto sum = up;
+    kernels.AddScaled(sum.data(), gate.data(), 0.5f, n);
+    auto p = gate;
+    kernels.Softmax(p.data(), n);
+    double total = 0, max = -1e30;
+    for (float g : gate) max = std::max(max, static_cast<double>(g));
+    for (float g : gate) total += std::exp(static_cast<double>(g) - max);
+    for (size_t i = 0; i < gate.size(); ++i) {
+      const auto g = static_cast<double>(gate[i]), u = static_cast<double>(up[i]);
+      const double silu = g / (1 + std::exp(-g)) * u;
+      ASSERT_NEAR(static_cast<double>(out[i]), silu, 2e-5 * std::abs(silu) + 1e-6) << i;
+      ASSERT_NEAR(static_cast<double>(sum[i]), u + 0.5 * g, 1e-5 * (std::abs(u) + std::abs(g)));
+      const double share = std::exp(g - max) / total;
+      ASSERT_NEAR(static_cast<double>(p[i]), share, 2e-5 * share + 1e-9);
+    }
+  }
+}
+
+struct AttentionShape {
+  int heads, kv_heads, head_dim, position, tokens, window;
+  ac_kv_type type;
+};
+
+// Pages in shuffled order, filled with junk that must not be seen.
+class Pages {
+ public:
+  Pages(const AttentionShape& s, std::mt19937& random) {
+    view_.type = s.type;
+    view_.page_tokens = 64;
+    view_.n_kv_heads = s.kv_heads;
+    view_.head_dim = s.head_dim;
+    view_.head_bytes = static_cast<size_t>(64 * s.head_dim * (s.type == AC_KV_F32 ? 4 : 2));
+    const size_t side = view_.head_bytes * static_cast<size_t>(s.kv_heads);
+    view_.key_offset = 64;
+    view_.value_offset = 64 + side;
+    const size_t page_bytes = 64 + 2 * side;
+    const auto count = static_cast<size_t>((s.position + s.tokens + 63) / 64);
+    // 0x3f3f.. is a finite number in every KV type.
+    memory_.assign(count * page_bytes, 0x3f);
+    for (size_t i = 0; i < count; ++i) pointers_.push_back(memory_.data() + i * page_bytes);
+    std::shuffle(pointers_.begin(), pointers_.end(), random);
+    view_.pages = pointers_.data();
+  }
+  const ac_kv_view& view() const { return view_; }
+
+ private:
+  std::vector<unsigned char> memory_;
+  std::vector<unsigned char*> pointers_;
+  ac_kv_view view_ = {};
+};
+
+double Stored(ac_kv_type type, float value) {
+  return static_cast<double>(type == AC_KV_F32 ? value : quant::BF16ToF32(quant::F32ToBF16(value)));
+}
+
+std::vector<double> NaiveAttention(const AttentionShape& s, const std::vector<float>& q,
+                                   const std::vector<float>& k, const std::vector<float>& v,
+                                   double scale) {
+  std::vector<double> out(q.size(), 0.0);
+  const int group = s.heads / s.kv_heads, dim = s.head_dim;
+  for (int t = 0; t < s.tokens; ++t) {
+    const int position = s.position + t;
+    const int from = s.window > 0 ? std::max(0, position - s.window + 1) : 0;
+    for (int h = 0; h < s.heads; ++h) {
+      const auto row = static_cast<size_t>((t * s.heads + h) * dim);
+      std::vector<double> score;
+      double max = -1e300, total = 0;
+      for (int p = from; p <= position; ++p) {
+        const auto key = static_cast<size_t>((p * s.kv_heads + h / group) * dim);
+        double dot = 0;
+        for (size_t d = 0; d < static_cast<size_t>(dim); ++d)
+          dot += static_cast<double>(q[row + d]) * Stored(s.type, k[key + d]);
+        score.push_back(dot * scale);
+        max = std::max(max, score.back());
+      }
+      for (double& x : score) total += x = std::exp(x - max);
+      for (int p = from; p <= position; ++p) {
+        const auto value = static_cast<size_t>((p * s.kv_heads + h / group) * dim);
+        for (size_t d = 0; d < static_cast<size_t>(dim); ++d) {
+          out[row + d] +=
+              score[static_cast<size_t>(p - from)] / total * Stored(s.type, v[value + d]);
+        }
+      }
+    }
+  }
+  return out;
+}
+
+TEST_P(KernelsTest, AttentionOverPagesAgreesWithTheFormula) {
+  Kernels kernels(counted_, pool_);
+  const AttentionShape shapes[] = {
+      {1, 1, 64, 0, 1, 0, AC_KV_F32},       {4, 2, 64, 0, 67, 0, AC_KV_F32},
+      {4, 2, 128, 63, 2, 0, AC_KV_F32},     {14, 2, 64, 130, 1, 0, AC_KV_F32},
+      {7, 1, 80, 5, 33, 0, AC_KV_F32},      {8, 8, 64, 200, 17, 0, AC_KV_BF16},
+      {32, 8, 128, 300, 1, 0, AC_KV_BF16},  {4, 2, 64, 0, 140, 31, AC_KV_F32},
+      {4, 1, 64, 250, 15, 100, AC_KV_BF16}, {6, 2, 96, 64, 65, 1, AC_KV_F32},
+      {5, 5, 32, 1, 16, 0, AC_KV_BF16},
+  };
+  for (const AttentionShape& s : shapes) {
+    SCOPED_TRACE(std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " heads of " +
+                 std::to_string(s.head_dim) + ", " + std::to_string(s.tokens) + " tokens at " +
+                 std::to_string(s.position) + ", window " + std::to_string(s.window));
+    const int64_t context = s.position + s.tokens, kv_row = s.kv_heads * s.head_dim;
+    const auto q = Random(int64_t{s.tokens} * s.heads * s.head_dim);
+    const auto k = Random(context * kv_row);
+    const auto v = Random(context * kv_row);
+    const Pages pages(s, random_);
+    // Written in two pieces, as a follow-up prompt would.
+    kernels.KvWrite(pages.view(), 0, s.position, k.data(), v.data());
+    kernels.KvWrite(pages.view(), s.position, s.tokens, k.data() + s.position * kv_row,
+                    v.data() + s.position * kv_row);
+    std::vector<float> out(q.size());
+    const float scale = 1.0f / std::sqrt(static_cast<float>(s.head_dim));
+    const ac_attention attention{.q = q.data(),
+                                 .out = out.data(),
+                                 .tokens = s.tokens,
+                                 .position = s.position,
+                                 .n_heads = s.heads,
+                                 .scale = scale,
+                                 .window = s.window,
+                                 .kv = pages.view()};
+    kernels.Attention({&attention, 1});
+    const auto exact = NaiveAttention(s, q, k, v, static_cast<double>(scale));
+    // Values are of size one; bf16 probabilities or queries inside a table cost up to 2^-8 of that.
+    const double tolerance = s.type == AC_KV_F32 ? 2e-5 : 2e-2;
+    for (size_t i = 0; i < out.size(); ++i) {
+      ASSERT_NEAR(static_cast<double>(out[i]), exact[i], tolerance) << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, KernelsTest, ::testing::ValuesIn(RunnableTables()),
+                         [](const auto& test) { return std::string(test.param->name); });
+
+}  // namespace
+}  // namespace ac::kernels

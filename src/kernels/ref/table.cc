@@ -1,0 +1,23 @@
+#include "kernels/ref/ref.h"
+
+using namespace ac::kernels::ref;  // this file only names them
+
+extern "C" const ac_kernel_table ac_kernels_ref = {
+    .name = "ref",
+    .kv_layout = "rows",
+    .row_block = 8,
+    .query_block = 16,
+    .pack_form = PackForm,
+    .pack_bytes = PackBytes,
+    .pack = Pack,
+    .matmul_scratch = MatMulScratch,
+    .matmul = MatMul,
+    .rms_norm = RmsNorm,
+    .rope = Rope,
+    .kv_write = KvWrite,
+    .attention_scratch = AttentionScratch,
+    .attention = Attention,
+    .silu_mul = SiluMul,
+    .add_scaled = AddScaled,
+    .softmax = Softmax,
+};

@@ -1,0 +1,56 @@
+#include "kernels/select.h"
+
+namespace ac::kernels {
+namespace {
+
+constexpr BuiltTable kTables[] = {
+    {&ac_kernels_ref, "nothing", [](const cpu::Features&) { return true; }},
+};
+
+template <typename Tables, typename NameOf>
+std::string Join(const Tables& tables, NameOf name_of) {
+  std::string text;
+  for (const auto& table : tables) {
+    if (!text.empty()) text += ", ";
+    text += name_of(table);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const BuiltTable> BuiltTables() { return kTables; }
+
+std::vector<const ac_kernel_table*> RunnableTables(const cpu::Features& features) {
+  std::vector<const ac_kernel_table*> runnable;
+  for (const BuiltTable& built : kTables) {
+    if (built.runs_on(features)) runnable.push_back(built.table);
+  }
+  return runnable;
+}
+
+Result<Selection> SelectTable(const char* forced, const cpu::Features& features) {
+  const auto runnable = RunnableTables(features);
+  const std::string names = Join(runnable, [](const ac_kernel_table* t) { return t->name; });
+  if (forced == nullptr || *forced == '\0') {
+    Selection best{runnable.front(), "kernels: "};
+    best.reason += std::string(best.table->name) + " (best of " + names + ")";
+    if (best.table == &ac_kernels_ref && features.architecture != cpu::Architecture::kOther) {
+      best.reason += "; this processor runs none of the fast tables, expect a slow engine";
+    }
+    return best;
+  }
+  for (const BuiltTable& built : kTables) {
+    if (std::string_view(forced) != built.table->name) continue;
+    if (!built.runs_on(features)) {
+      return Unsupported("[kernels] ANYCLAUDE_ISA=" + std::string(forced) + " needs " +
+                         std::string(built.needs) + ", which this machine lacks; it runs " + names);
+    }
+    return Selection{built.table, "kernels: " + std::string(forced) + " (forced by ANYCLAUDE_ISA)"};
+  }
+  return InvalidArgument("[kernels] ANYCLAUDE_ISA=" + std::string(forced) +
+                         " names no kernel table of this build; use one of " +
+                         Join(kTables, [](const BuiltTable& b) { return b.table->name; }));
+}
+
+}  // namespace ac::kernels

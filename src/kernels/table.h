@@ -1,0 +1,119 @@
+/* What one instruction set provides: a table of functions over plain memory.
+ *
+ * C only, no inline code: the sealed ISA folders include this file and quant/blocks.h and nothing
+ * else of ours. Every ISA exports one constant table. Functions keep no state, allocate nothing and
+ * may run on several threads at once with different `scratch`; they never fail, because the caller
+ * (kernels.h) checked shapes. All pointers come from the caller; floats are 64-byte aligned at the
+ * start of each buffer, weights may lie at any address of a mapped file.
+ *
+ * Shapes stand behind each pointer; the last dimension is contiguous.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quant/blocks.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* out[t, r] = sum over c of weights[r, c] * x[t, c] */
+struct ac_matmul {
+  const struct ac_matrix* weights; /* [rows, cols] */
+  const float* x;                  /* [tokens, cols] */
+  const void* packed;              /* x in the form pack() gave it; null for AC_PACK_NONE */
+  int64_t tokens;
+  float* out; /* [tokens, out_stride], row r at out[t * out_stride + r] */
+  int64_t out_stride;
+};
+
+/* Form 0 of an input: the floats themselves. Other numbers are the table's own. */
+enum { AC_PACK_NONE = 0 };
+
+enum ac_rope_style {
+  AC_ROPE_NORMAL = 0, /* pairs (2i, 2i + 1) */
+  AC_ROPE_NEOX        /* pairs (i, i + dims / 2) */
+};
+
+enum ac_kv_type { AC_KV_F32 = 0, AC_KV_BF16 };
+
+/* Keys and values of one sequence in one layer. Page p holds positions [p * page_tokens, ...). In a
+ * page, KV head h has head_bytes bytes of keys at key_offset + h * head_bytes and as many of values
+ * at value_offset + h * head_bytes. What lies inside these bytes is the table's own business: only
+ * its kv_write and attention look (kv_layout names it). */
+struct ac_kv_view {
+  unsigned char* const* pages;
+  size_t key_offset;
+  size_t value_offset;
+  size_t head_bytes; /* page_tokens * head_dim elements */
+  enum ac_kv_type type;
+  int32_t page_tokens; /* a multiple of 16 */
+  int32_t n_kv_heads;
+  int32_t head_dim;
+};
+
+/* Causal attention of consecutive tokens of one sequence whose keys and values, their own included,
+ * are in the cache. The query at position p sees positions (p - window, p]; window 0 means all. */
+struct ac_attention {
+  const float* q; /* [tokens, n_heads * head_dim] */
+  float* out;     /* [tokens, n_heads * head_dim] */
+  int64_t tokens;
+  int64_t position; /* of q[0] */
+  int32_t n_heads;  /* a multiple of kv.n_kv_heads: heads of one group follow each other */
+  float scale;      /* of the scores */
+  int64_t window;
+  struct ac_kv_view kv;
+};
+
+struct ac_kernel_table {
+  const char* name;      /* "ref", "avx2", ...: what ANYCLAUDE_ISA says */
+  const char* kv_layout; /* pages may be exchanged only between tables of equal kv_layout */
+  int32_t row_block;     /* matmul row ranges begin at multiples of it; the last may end anywhere */
+  int32_t query_block;   /* queries attention likes to have at once */
+
+  /* Inputs of products are packed once and used by every matrix that takes the same form. A form
+   * may depend on the type of the weights and on the number of tokens. */
+  int (*pack_form)(const struct ac_matrix* weights, int64_t tokens);
+  size_t (*pack_bytes)(int form, int64_t tokens, int64_t cols);
+  /* Tokens [begin, end) of x [tokens, cols]; begin is a multiple of 16. */
+  void (*pack)(int form, const float* x, int64_t tokens, int64_t cols, int64_t begin, int64_t end,
+               void* packed);
+
+  /* Rows [begin, end) of the product for all tokens. */
+  size_t (*matmul_scratch)(const struct ac_matmul* m);
+  void (*matmul)(const struct ac_matmul* m, int64_t begin, int64_t end, void* scratch);
+
+  /* out[i] = x[i] / sqrt(mean(x[i]^2) + eps) * weight, x and out [rows, n]; out may be x. */
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t rows, int64_t n,
+                   float* out);
+  /* Rotates the first `dims` elements of each head in place. x [tokens, n_heads * head_dim], cos
+   * and sin [tokens, dims / 2]. */
+  void (*rope)(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,
+               enum ac_rope_style style, const float* cos, const float* sin);
+  /* Writes positions [position, position + tokens). k and v [tokens, n_kv_heads * head_dim]. */
+  void (*kv_write)(const struct ac_kv_view* kv, int64_t position, int64_t tokens, const float* k,
+                   const float* v);
+  /* All query heads of one KV head, queries [begin, end). */
+  size_t (*attention_scratch)(const struct ac_attention* a);
+  void (*attention)(const struct ac_attention* a, int32_t kv_head, int64_t begin, int64_t end,
+                    void* scratch);
+  /* out = silu(gate) * up, all [n]; out may be gate. */
+  void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
+  /* x += scale * y, both [n] */
+  void (*add_scaled)(float* x, const float* y, float scale, int64_t n);
+  /* In place, over x [n]. */
+  void (*softmax)(float* x, int64_t n);
+};
+
+/* The tables of this build; which may run is decided in select.cc. */
+extern const struct ac_kernel_table ac_kernels_ref;
+
+/* For tables that have no own code for a weight format: the scalar expansion of one row to `cols`
+ * floats. */
+void ac_dequantize_row(const struct ac_matrix* weights, int64_t row, float* out);
+
+#ifdef __cplusplus
+}
+#endif
