@@ -25,7 +25,7 @@ class KernelsTest : public ::testing::TestWithParam<const ac_kernel_table*> {
     inner = GetParam();
   }
   void TearDown() override {
-    if (!IsSkipped()) EXPECT_GT(dispatched, 0) << "the table under test was never called";
+    EXPECT_GT(dispatched, 0) << "the table under test was never called";
   }
 
   static ac_kernel_table Counted(ac_kernel_table table) {
@@ -131,7 +131,9 @@ Matrix RandomMatrix(ac_quant_type type, int64_t rows, int64_t cols, std::mt19937
   Matrix m;
   std::uniform_int_distribution<int> byte(0, 255);
   std::normal_distribution<float> normal(0.0f, 1.0f);
-  m.view = {.type = type, .rows = rows, .cols = cols};
+  m.view.type = type;
+  m.view.rows = rows;
+  m.view.cols = cols;
   if (type == AC_MLX_AFFINE) {
     m.view.bits = 4;
     m.view.group_size = 64;
