@@ -1,8 +1,11 @@
-// What the two loaders (GGUF, directories) share. Private to weights.
+// What the loaders of GGUF files and of directories share. Private to weights.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -38,13 +41,35 @@ class LoadedModel : public ModelFile {
 };
 
 Result<std::unique_ptr<ModelFile>> OpenGgufModel(const std::string& path, OpenScope scope);
+Result<std::unique_ptr<ModelFile>> OpenDirectoryModel(const std::string& path, OpenScope scope);
+
+// One module's affine quantisation; bits 0 means the module is stored as floats.
+struct MlxQuantisation {
+  int bits = 0;
+  int group_size = 0;
+};
+
+struct HfConfig {
+  ModelConfig model;
+  bool tied_embeddings = false;
+  std::vector<int32_t> eos_token_ids;
+  std::optional<MlxQuantisation> quantisation;                           // set for MLX directories
+  std::unordered_map<std::string, MlxQuantisation> module_quantisation;  // exceptions, by module
+};
+
+// `path` is used in messages.
+Result<HfConfig> ParseHfConfig(std::string_view text, const std::string& path);
+
+// Token ids under `key` of a JSON object text: a number or an array; empty when absent or damaged.
+std::vector<int32_t> ParseTokenIds(std::string_view text, std::string_view key);
 
 // Ranges of hyper-parameters, before any tensor is looked at.
 Status CheckConfig(const std::string& path, const ModelConfig& config);
 // Presence, shapes and types of every tensor of the architecture, and nothing beyond them.
 Status CheckTensors(const ModelFile& model);
 
-// Fills `matrix` and `expert_matrices` for data without gaps, from type, dims and the row size.
+// Fills `matrix` and `expert_matrices` for data without gaps, from type, dims and the row size. MLX
+// fields of `matrix` (scales, biases, bits, groups) are set before.
 void SetContiguousViews(const void* data, size_t row_bytes, Tensor* tensor);
 
 }  // namespace ac::weights
