@@ -1,13 +1,17 @@
 // Owned, aligned, zero-initialised memory for tensors and scratch space.
+//
+// Moves leave the source empty; there are no copies, they would be expensive. Not thread-safe.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace ac {
 
@@ -21,10 +25,18 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(size_t size) { Resize(size); }
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
   // Discards the contents; the new elements are zero. Out of memory ends the process: a partial
   // tensor helps nobody.
   void Resize(size_t size) {
+    if (size > (SIZE_MAX - kBufferAlignment) / sizeof(T)) throw std::bad_alloc();
     const size_t bytes =
         (size * sizeof(T) + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
     data_.reset(bytes == 0 ? nullptr
@@ -33,7 +45,7 @@ class AlignedBuffer {
     if (bytes != 0) std::memset(static_cast<void*>(data_.get()), 0, bytes);
     size_ = size;
   }
-  // Grows when needed, never shrinks; contents are unspecified after growth.
+  // Grows when needed, never shrinks; growth discards the contents.
   void EnsureSize(size_t size) {
     if (size > size_) Resize(size);
   }

@@ -94,6 +94,7 @@ class RealFileSystem : public FileSystem {
 #endif
     info.modified_ns = int64_t{modified.tv_sec} * 1'000'000'000 + modified.tv_nsec;
     info.is_directory = S_ISDIR(st.st_mode);
+    info.is_special = !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode);
     return info;
   }
 
@@ -158,6 +159,8 @@ FileSystem& FileSystem::Real() {
 Result<std::string> ReadFile(FileSystem& fs, const std::string& path) {
   AC_ASSIGN_OR_RETURN(const FileInfo info, fs.Stat(path));
   if (info.is_directory) return InvalidArgument("[base] " + path + " is a directory, not a file");
+  if (info.is_special)
+    return InvalidArgument("[base] " + path + " is a pipe or device, not a file");
   AC_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Open(path, OpenMode::kRead));
   std::string content(info.size, '\0');
   AC_RETURN_IF_ERROR(file->ReadAt(0, std::as_writable_bytes(std::span(content))));

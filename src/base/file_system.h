@@ -19,6 +19,7 @@ struct FileInfo {
   uint64_t size = 0;
   int64_t modified_ns = 0;  // since the epoch
   bool is_directory = false;
+  bool is_special = false;  // a pipe, socket or device
 };
 
 // An open file; closing is the destructor's work. Reads and writes are at explicit offsets.

@@ -48,7 +48,7 @@ void MappedFile::WillNeed(size_t offset, size_t length) const {
   if (offset >= size_) return;
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t begin = offset / page * page;
-  const size_t end = std::min(size_, offset + length);
+  const size_t end = offset + std::min(length, size_ - offset);
   (void)::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
 }
 

@@ -84,11 +84,16 @@ Code CodeFromErrno(int error_number) {
     case EMFILE:
     case ENFILE:
       return Code::kResourceExhausted;
+    case ENOTEMPTY:
+    case EBUSY:
+      return Code::kFailedPrecondition;
     case EFBIG:
     case ENAMETOOLONG:
       return Code::kTooLarge;
     case EINVAL:
     case EISDIR:
+    case ELOOP:
+    case ESPIPE:
       return Code::kInvalidArgument;
     case EIO:
       return Code::kDataLoss;
@@ -100,6 +105,7 @@ Code CodeFromErrno(int error_number) {
     case ECONNRESET:
     case EPIPE:
     case EADDRINUSE:
+    case ENETUNREACH:
     case EHOSTUNREACH:
       return Code::kUnavailable;
     default:

@@ -55,6 +55,8 @@ bool IsValidUtf8(std::string_view text) {
 }
 
 void AppendUtf8(uint32_t code_point, std::string* out) {
+  const bool surrogate = code_point >= 0xD800 && code_point < 0xE000;
+  if (surrogate || code_point > 0x10FFFF) code_point = 0xFFFD;
   const auto put = [out](uint32_t byte) { out->push_back(static_cast<char>(byte)); };
   if (code_point < 0x80) {
     put(code_point);

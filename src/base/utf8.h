@@ -18,6 +18,7 @@ struct Utf8Char {
 
 Utf8Char DecodeUtf8(std::string_view text, size_t offset);
 bool IsValidUtf8(std::string_view text);
+// A surrogate or a number beyond U+10FFFF is appended as U+FFFD: the output is always valid.
 void AppendUtf8(uint32_t code_point, std::string* out);
 // Every ill-formed sequence becomes one U+FFFD (the replacement practice of the Unicode standard).
 std::string RepairUtf8(std::string_view text);

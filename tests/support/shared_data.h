@@ -26,13 +26,13 @@ inline bool HasSharedData() { return FileSystem::Real().Exists(SharedDir() + "/d
 }  // namespace ac::testing
 
 // First line of a test that needs the data.
-#define AC_REQUIRE_SHARED_DATA()                                                           \
-  do {                                                                                     \
-    if (!::ac::testing::HasSharedData()) {                                                 \
-      if (std::getenv("CI") != nullptr) {                                                  \
-        FAIL() << "shared test data missing: expected " << ::ac::testing::SharedDir();     \
-      } else {                                                                             \
-        GTEST_SKIP() << "shared test data not on this machine (set AC_SHARED_DIR)";        \
-      }                                                                                    \
-    }                                                                                      \
+#define AC_REQUIRE_SHARED_DATA()                                                       \
+  do {                                                                                 \
+    if (!::ac::testing::HasSharedData()) {                                             \
+      if (std::getenv("CI") != nullptr) {                                              \
+        FAIL() << "shared test data missing: expected " << ::ac::testing::SharedDir(); \
+      } else {                                                                         \
+        GTEST_SKIP() << "shared test data not on this machine (set AC_SHARED_DIR)";    \
+      }                                                                                \
+    }                                                                                  \
   } while (0)
