@@ -44,13 +44,13 @@ class Concatenation {
 Kernels::Kernels(const ac_kernel_table& table, cpu::ThreadPool& pool)
     : table_(table), pool_(pool), scratch_(static_cast<size_t>(pool.threads())) {}
 
-void Kernels::Split(int64_t count, int64_t grain, int64_t cost_each,
-                    FunctionRef<void(int64_t, int64_t)> body) {
-  if (count * cost_each <= kInlineCost) {
-    if (count > 0) body(0, count);
+void Kernels::ForRows(int64_t rows, int64_t n, FunctionRef<void(int64_t, int64_t)> body,
+                      int64_t grain) {
+  if (rows * n <= kInlineCost) {
+    if (rows > 0) body(0, rows);
     return;
   }
-  pool_.ParallelFor(count, grain, [&](int64_t begin, int64_t end, int) { body(begin, end); });
+  pool_.ParallelFor(rows, grain, [&](int64_t begin, int64_t end, int) { body(begin, end); });
 }
 
 void Kernels::ReserveScratch(size_t bytes) {
@@ -70,10 +70,13 @@ void Kernels::PackInputs(std::span<const Product> products) {
   }
   packed_bytes_.EnsureSize(bytes);
   for (const Packed& input : packed_) {
-    Split(input.tokens, kPackGrain, input.cols, [&](int64_t begin, int64_t end) {
-      table_.pack(input.form, input.x, input.tokens, input.cols, begin, end,
-                  packed_bytes_.data() + input.offset);
-    });
+    ForRows(
+        input.tokens, input.cols,
+        [&](int64_t begin, int64_t end) {
+          table_.pack(input.form, input.x, input.tokens, input.cols, begin, end,
+                      packed_bytes_.data() + input.offset);
+        },
+        kPackGrain);
   }
 }
 
@@ -116,7 +119,7 @@ void Kernels::MatMul(std::span<const Product> products) {
 
 void Kernels::RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t n,
                       float* out) {
-  Split(rows, 1, n, [&](int64_t begin, int64_t end) {
+  ForRows(rows, n, [&](int64_t begin, int64_t end) {
     table_.rms_norm(x + begin * n, weight, eps, end - begin, n, out + begin * n);
   });
 }
@@ -124,7 +127,7 @@ void Kernels::RmsNorm(const float* x, const float* weight, float eps, int64_t ro
 void Kernels::Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,
                    ac_rope_style style, const float* cos, const float* sin) {
   const int64_t row = int64_t{n_heads} * head_dim;
-  Split(tokens, 1, row, [&](int64_t begin, int64_t end) {
+  ForRows(tokens, row, [&](int64_t begin, int64_t end) {
     table_.rope(x + begin * row, end - begin, n_heads, head_dim, dims, style,
                 cos + begin * (dims / 2), sin + begin * (dims / 2));
   });
@@ -133,9 +136,12 @@ void Kernels::Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, 
 void Kernels::KvWrite(const ac_kv_view& kv, int64_t position, int64_t tokens, const float* k,
                       const float* v) {
   const int64_t row = int64_t{kv.n_kv_heads} * kv.head_dim;
-  Split(tokens, kv.page_tokens, 2 * row, [&](int64_t begin, int64_t end) {
-    table_.kv_write(&kv, position + begin, end - begin, k + begin * row, v + begin * row);
-  });
+  ForRows(
+      tokens, 2 * row,
+      [&](int64_t begin, int64_t end) {
+        table_.kv_write(&kv, position + begin, end - begin, k + begin * row, v + begin * row);
+      },
+      kv.page_tokens);
 }
 
 void Kernels::Attention(std::span<const ac_attention> sequences) {
@@ -164,15 +170,21 @@ void Kernels::Attention(std::span<const ac_attention> sequences) {
 }
 
 void Kernels::SiluMul(const float* gate, const float* up, int64_t n, float* out) {
-  Split(n, 1024, 8, [&](int64_t begin, int64_t end) {
-    table_.silu_mul(gate + begin, up + begin, end - begin, out + begin);
-  });
+  ForRows(
+      n, 8,
+      [&](int64_t begin, int64_t end) {
+        table_.silu_mul(gate + begin, up + begin, end - begin, out + begin);
+      },
+      1024);
 }
 
 void Kernels::AddScaled(float* x, const float* y, float scale, int64_t n) {
-  Split(n, 1024, 1, [&](int64_t begin, int64_t end) {
-    table_.add_scaled(x + begin, y + begin, scale, end - begin);
-  });
+  ForRows(
+      n, 1,
+      [&](int64_t begin, int64_t end) {
+        table_.add_scaled(x + begin, y + begin, scale, end - begin);
+      },
+      1024);
 }
 
 void EmbeddingRow(const ac_matrix& table, int64_t token, float* out) {

@@ -46,6 +46,10 @@ class Kernels {
   void SiluMul(const float* gate, const float* up, int64_t n, float* out);
   void AddScaled(float* x, const float* y, float scale, int64_t n);
   void Softmax(float* x, int64_t n) { table_.softmax(x, n); }
+  // Any work that splits by rows of about `n` elements: over the pool, or right here when the whole
+  // costs less than waking anyone.
+  void ForRows(int64_t rows, int64_t n, FunctionRef<void(int64_t begin, int64_t end)> body,
+               int64_t grain = 1);
 
  private:
   struct Packed {
@@ -60,9 +64,6 @@ class Kernels {
   void PackInputs(std::span<const Product> products);
   // Null when `form` needs no packing or was not packed yet.
   const Packed* FindPacked(const Product& product, int form) const;
-  // Splits [0, count) over the pool, or runs it here when the whole costs less than waking anyone.
-  void Split(int64_t count, int64_t grain, int64_t cost_each,
-             FunctionRef<void(int64_t begin, int64_t end)> body);
   void ReserveScratch(size_t bytes);
 
   const ac_kernel_table& table_;

@@ -24,9 +24,7 @@ class KernelsTest : public ::testing::TestWithParam<const ac_kernel_table*> {
     dispatched = 0;
     inner = GetParam();
   }
-  void TearDown() override {
-    EXPECT_GT(dispatched, 0) << "the table under test was never called";
-  }
+  void TearDown() override { EXPECT_GT(dispatched, 0) << "the table under test was never called"; }
 
   static ac_kernel_table Counted(ac_kernel_table table) {
     table.matmul = [](const ac_matmul* m, int64_t begin, int64_t end, void* scratch) {

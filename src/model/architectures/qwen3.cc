@@ -1,0 +1,37 @@
+// Qwen 3, dense: every head of queries and keys is normalised before the rotation.
+#include "model/architecture.h"
+
+namespace ac::model {
+namespace {
+
+class Qwen3 final : public Architecture {
+ public:
+  void Load(TensorLoader& tensors) override {
+    for (int i = 0; i < tensors.config().n_layers; ++i) {
+      blocks_.push_back({LoadNorm(tensors, i, "attn_norm.weight"),
+                         LoadAttention(tensors, i, QkvBias::kNone, QkNorm::kRequired),
+                         LoadNorm(tensors, i, "ffn_norm.weight"), LoadDenseMlp(tensors, i)});
+    }
+  }
+
+  void Layer(int index, Step& step, float* x) const override {
+    const Block& block = blocks_[static_cast<size_t>(index)];
+    step.Attend(index, block.attention, step.Normalize(block.attention_norm, x), x);
+    step.FeedForward(block.mlp, step.Normalize(block.mlp_norm, x), x);
+  }
+
+ private:
+  struct Block {
+    Norm attention_norm;
+    Attention attention;
+    Norm mlp_norm;
+    DenseMlp mlp;
+  };
+  std::vector<Block> blocks_;
+};
+
+}  // namespace
+
+std::unique_ptr<Architecture> CreateQwen3() { return std::make_unique<Qwen3>(); }
+
+}  // namespace ac::model
