@@ -19,11 +19,6 @@
 
 namespace ac::json {
 
-struct ParseLimits {
-  size_t max_depth = 128;
-  size_t max_bytes = size_t{256} << 20;
-};
-
 // Strict JSON (RFC 8259), UTF-8. Failure: kInvalidArgument "[json] line 3, column 14: ...", or
 // kTooLarge when a limit is passed.
 Result<Value> Parse(std::string_view text, const ParseLimits& limits = {});

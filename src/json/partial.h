@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "json/json.h"
+#include "json/json_fwd.h"
 
 namespace ac::json {
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "json/json.h"
+
 namespace ac::json {
 namespace {
 
