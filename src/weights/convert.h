@@ -51,7 +51,9 @@ using Progress = std::function<void(uint64_t done, uint64_t total)>;
 Status ConvertModel(const std::string& input, const std::string& output, Recipe recipe,
                     FileSystem& fs, const Progress& progress);
 
-// Hyper-parameters as GGUF metadata; kUnsupported for what the format cannot say.
+// The keys that say how the file is stored.
+void AddRecipeMetadata(Recipe recipe, GgufMetadataBuilder* out);
+// Those and the hyper-parameters as GGUF metadata; kUnsupported for what the format cannot say.
 Status AddConfigMetadata(const ModelConfig& config, Recipe recipe, GgufMetadataBuilder* out);
 
 // The tokenizer of a directory (tokenizer.json, byte-level BPE) and its template as GGUF metadata.

@@ -137,6 +137,11 @@ Status AddRope(const RopeConfig& rope, const std::string& arch, GgufMetadataBuil
 
 }  // namespace
 
+void AddRecipeMetadata(Recipe recipe, GgufMetadataBuilder* out) {
+  out->AddUint32("general.file_type", InfoOf(recipe).gguf_file_type);
+  out->AddUint32("general.quantization_version", 2);
+}
+
 Status AddConfigMetadata(const ModelConfig& config, Recipe recipe, GgufMetadataBuilder* out) {
   // Query scaling exists only under this name.
   const std::string arch = config.attention_temperature != 0.0f ? "mistral3" : config.architecture;
@@ -153,8 +158,7 @@ Status AddConfigMetadata(const ModelConfig& config, Recipe recipe, GgufMetadataB
   };
   out->AddString("general.architecture", arch);
   out->AddString("general.name", config.name);
-  out->AddUint32("general.file_type", InfoOf(recipe).gguf_file_type);
-  out->AddUint32("general.quantization_version", 2);
+  AddRecipeMetadata(recipe, out);
   add("block_count", config.n_layers);
   add("context_length", config.context_length);
   add("embedding_length", config.d_model);
