@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
-#include <queue>
+#include <functional>
 
 namespace ac::tokenizer::internal {
 
@@ -41,58 +40,49 @@ size_t MergeShort(const PairTable& pairs, Symbol* symbols, size_t count) {
   return count;
 }
 
-namespace {
-
-// A pair waiting in the heap. It is stale when a symbol at its place has changed since.
-struct Candidate {
-  uint32_t rank;
-  ptrdiff_t left;
-  ptrdiff_t right;
-  Symbol left_symbol;
-  Symbol right_symbol;
-  Symbol result;
-
-  friend bool operator<(const Candidate& a, const Candidate& b) {  // std::priority_queue: best last
-    return a.rank != b.rank ? a.rank > b.rank : a.left > b.left;
-  }
-};
-
-}  // namespace
-
 size_t MergeLong(const PairTable& pairs, Symbol* symbols, size_t count) {
-  // A doubly linked list over the places; a place that was merged away has next == kGone.
-  constexpr ptrdiff_t kGone = -2;
-  const auto n = static_cast<ptrdiff_t>(count);
-  std::vector<ptrdiff_t> previous(count);
-  std::vector<ptrdiff_t> next(count);
-  for (ptrdiff_t i = 0; i < n; ++i) {
-    previous[i] = i - 1;
+  // A doubly linked list over the places. entries[i] is the merge of place i with the next one; a
+  // place that was merged away has none.
+  const auto n = static_cast<uint32_t>(count);
+  std::vector<uint32_t> previous(n);
+  std::vector<uint32_t> next(n);
+  std::vector<PairTable::Entry> entries(n);
+  // Rank above place: the smallest is the best pair, the leftmost on a tie. An element is stale
+  // when the place has another rank by now.
+  std::vector<uint64_t> heap;
+  heap.reserve(n);
+  const auto find = [&](uint32_t left) {
+    const uint32_t right = next[left];
+    entries[left] = right < n ? pairs.Find(symbols[left], symbols[right]) : PairTable::Entry{};
+    if (entries[left].rank == PairTable::kNoRank) return false;
+    heap.push_back(static_cast<uint64_t>(entries[left].rank) << 32 | left);
+    return true;
+  };
+  const auto push = [&](uint32_t left) {
+    if (find(left)) std::push_heap(heap.begin(), heap.end(), std::greater<>());
+  };
+  for (uint32_t i = 0; i < n; ++i) {
+    previous[i] = i - 1;  // of the first: a place beyond the end
     next[i] = i + 1;
   }
-  std::priority_queue<Candidate> heap;
-  const auto add = [&](ptrdiff_t left, ptrdiff_t right) {
-    if (left < 0 || right >= n) return;
-    const PairTable::Entry entry = pairs.Find(symbols[left], symbols[right]);
-    if (entry.rank == PairTable::kNoRank) return;
-    heap.push({entry.rank, left, right, symbols[left], symbols[right], entry.result});
-  };
-  for (ptrdiff_t i = 0; i + 1 < n; ++i) add(i, i + 1);
+  for (uint32_t i = 0; i < n; ++i) find(i);
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
   while (!heap.empty()) {
-    const Candidate c = heap.top();
-    heap.pop();
-    if (next[c.left] != c.right || symbols[c.left] != c.left_symbol ||
-        symbols[c.right] != c.right_symbol) {
-      continue;
-    }
-    symbols[c.left] = c.result;
-    next[c.left] = next[c.right];
-    if (next[c.right] < n) previous[next[c.right]] = c.left;
-    next[c.right] = kGone;
-    add(previous[c.left], c.left);
-    add(c.left, next[c.left]);
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    const auto rank = static_cast<uint32_t>(heap.back() >> 32);
+    const auto left = static_cast<uint32_t>(heap.back());
+    heap.pop_back();
+    if (entries[left].rank != rank) continue;
+    symbols[left] = entries[left].result;
+    const uint32_t right = next[left];
+    entries[right] = {};
+    next[left] = next[right];
+    if (next[left] < n) previous[next[left]] = left;
+    if (previous[left] < n) push(previous[left]);
+    push(left);
   }
   size_t left = 0;
-  for (ptrdiff_t i = 0; i < n; i = next[i]) symbols[left++] = symbols[i];
+  for (uint32_t i = 0; i < n; i = next[i]) symbols[left++] = symbols[i];
   return left;
 }
 

@@ -47,6 +47,46 @@ Repaired Repair(std::string_view bad) {
   return out;
 }
 
+// Runs one pattern over many texts.
+class Matcher {
+ public:
+  explicit Matcher(const pcre2_code* code)
+      : code_(code),
+        data_(pcre2_match_data_create_from_pattern(code, nullptr)),
+        context_(pcre2_match_context_create(nullptr)) {
+    if (context_ != nullptr) pcre2_set_match_limit(context_.get(), kMatchLimit);
+  }
+
+  // Calls `matched` for every match, from left to right. `text` is valid UTF-8. A search that fails
+  // (out of memory, over the limit) ends like one that finds nothing more.
+  template <typename Matched>
+  void Search(std::string_view text, const Matched& matched) {
+    if (data_ == nullptr || context_ == nullptr) return;
+    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data_.get());
+    for (size_t from = 0; from < text.size() && FindFrom(text, from);) {
+      if (range[0] < from || range[0] >= text.size()) return;
+      matched(Range{range[0], range[1]});
+      // An empty match cuts where it stands; the search goes on one character later.
+      from = range[1] > range[0] ? range[1] : range[0] + DecodeUtf8(text, range[0]).length;
+    }
+  }
+
+ private:
+  bool FindFrom(std::string_view text, size_t from) {
+    const auto match = [&](uint32_t options) {
+      return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                         PCRE2_NO_UTF_CHECK | options, data_.get(), context_.get());
+    };
+    int found = match(0);
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);
+    return found >= 0;
+  }
+
+  const pcre2_code* code_;
+  std::unique_ptr<pcre2_match_data, FreeMatch> data_;
+  std::unique_ptr<pcre2_match_context, FreeContext> context_;
+};
+
 // Builds the pieces of one text from its matches.
 class Pieces {
  public:
@@ -108,8 +148,9 @@ struct Splitter::Rule {
   Scanner scanner = nullptr;
   std::unique_ptr<pcre2_code, FreeCode> code;
 
-  void Split(std::string_view text, std::vector<std::string_view>* out) const;
-  void Search(std::string_view text, const Repaired* repaired, Pieces* pieces) const;
+  // `valid`: the text is known to be UTF-8.
+  void Split(std::string_view text, bool valid, Matcher* matcher,
+             std::vector<std::string_view>* out) const;
 };
 
 Splitter::Splitter() = default;
@@ -146,17 +187,20 @@ Result<Splitter> Splitter::Create(std::span<const SplitRule> rules, bool use_sca
 }
 
 std::vector<std::string_view> Splitter::Split(std::string_view text) const {
+  const bool valid = IsValidUtf8(text);
   std::vector<std::string_view> pieces = {text};
   for (const Rule& rule : rules_) {
+    Matcher matcher(rule.code.get());
     std::vector<std::string_view> finer;
     finer.reserve(pieces.size() + text.size() / 8);
-    for (const std::string_view piece : pieces) rule.Split(piece, &finer);
+    for (const std::string_view piece : pieces) rule.Split(piece, valid, &matcher, &finer);
     pieces = std::move(finer);
   }
   return pieces;
 }
 
-void Splitter::Rule::Split(std::string_view text, std::vector<std::string_view>* out) const {
+void Splitter::Rule::Split(std::string_view text, bool valid, Matcher* matcher,
+                           std::vector<std::string_view>* out) const {
   if (scanner != nullptr) {
     for (size_t begin = 0; begin < text.size();) {
       const size_t end = scanner(text, begin);
@@ -166,44 +210,15 @@ void Splitter::Rule::Split(std::string_view text, std::vector<std::string_view>*
     return;
   }
   Pieces pieces(rule, text, out);
-  if (IsValidUtf8(text)) {
-    Search(text, nullptr, &pieces);
+  if (valid || IsValidUtf8(text)) {
+    matcher->Search(text, [&](Range match) { pieces.Matched(match); });
   } else {
     const Repaired repaired = Repair(text);
-    Search(repaired.text, &repaired, &pieces);
+    matcher->Search(repaired.text, [&](Range match) {
+      pieces.Matched({repaired.original[match.begin], repaired.original[match.end]});
+    });
   }
   pieces.Finish();
-}
-
-void Splitter::Rule::Search(std::string_view text, const Repaired* repaired, Pieces* pieces) const {
-  const std::unique_ptr<pcre2_match_data, FreeMatch> data(
-      pcre2_match_data_create_from_pattern(code.get(), nullptr));
-  const std::unique_ptr<pcre2_match_context, FreeContext> context(
-      pcre2_match_context_create(nullptr));
-  if (data == nullptr || context == nullptr) return;
-  pcre2_set_match_limit(context.get(), kMatchLimit);
-  const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
-  const auto original = [&](size_t at) {
-    return repaired == nullptr ? at : repaired->original[at];
-  };
-  for (size_t from = 0; from < text.size();) {
-    const auto match = [&](uint32_t options) {
-      return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                         PCRE2_NO_UTF_CHECK | options, data.get(), context.get());
-    };
-    int found = match(0);
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);
-    // A failure (limits) is treated like the end of the matches: the rest stays one piece.
-    if (found < 0) return;
-    if (range[1] > range[0] && range[0] >= from) {
-      pieces->Matched({original(range[0]), original(range[1])});
-      from = range[1];
-    } else {  // an empty match splits where it stands; the search goes on one character later
-      if (range[0] < from || range[0] >= text.size()) return;
-      pieces->Matched({original(range[0]), original(range[0])});
-      from = range[0] + DecodeUtf8(text, range[0]).length;
-    }
-  }
 }
 
 }  // namespace ac::tokenizer::internal
