@@ -1,0 +1,168 @@
+// Spec -> tokenizer.json, so that other implementations can be asked about the same vocabulary.
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/utf8.h"
+#include "json/json.h"
+#include "tokenizer/internal/vocab_builder.h"
+#include "tokenizer/spec.h"
+
+namespace ac::testing {
+
+// "\x{4E00}" is PCRE2's; others get the character itself.
+inline std::string PortableRegex(std::string_view regex) {
+  std::string out;
+  for (size_t i = 0; i < regex.size();) {
+    const size_t close = regex.find('}', i);
+    if (regex.substr(i).starts_with("\\x{") && close != std::string_view::npos) {
+      const std::string hex(regex.substr(i + 3, close - i - 3));
+      AppendUtf8(static_cast<uint32_t>(std::strtoul(hex.c_str(), nullptr, 16)), &out);
+      i = close + 1;
+    } else {
+      out += regex[i++];
+    }
+  }
+  return out;
+}
+
+class TokenizerJsonExport {
+ public:
+  explicit TokenizerJsonExport(const tokenizer::Spec& spec) : spec_(spec) {}
+
+  std::string ToString() const {
+    json::Object vocab;
+    json::Array added;
+    for (size_t id = 0; id < spec_.tokens.size(); ++id) {
+      const tokenizer::Token& token = spec_.tokens[id];
+      vocab[Name(id)] = id;
+      if (token.type == Type::kNormal || token.type == Type::kByte) continue;
+      if (token.type == Type::kUnused) continue;
+      added.push_back({{"id", id},
+                       {"content", token.bytes},
+                       {"single_word", token.single_word},
+                       {"lstrip", token.lstrip},
+                       {"rstrip", token.rstrip},
+                       {"normalized", false},
+                       {"special", token.type != Type::kUserDefined}});
+    }
+    json::Object model = {{"type", "BPE"},
+                          {"dropout", nullptr},
+                          {"continuing_subword_prefix", nullptr},
+                          {"end_of_word_suffix", nullptr},
+                          {"fuse_unk", false},
+                          {"byte_fallback", !bytes()},
+                          {"ignore_merges", spec_.ignore_merges}};
+    model["unk_token"] = spec_.unk >= 0 ? json::Value(Name(spec_.unk)) : json::Value();
+    model["vocab"] = std::move(vocab);
+    model["merges"] = Merges();
+    return json::Write(json::Object{{"version", "1.0"},
+                                    {"added_tokens", std::move(added)},
+                                    {"normalizer", Normalizer()},
+                                    {"pre_tokenizer", PreTokenizer()},
+                                    {"post_processor", nullptr},
+                                    {"decoder", nullptr},
+                                    {"model", std::move(model)}});
+  }
+
+ private:
+  using Type = tokenizer::TokenType;
+  bool bytes() const { return spec_.algorithm == tokenizer::Algorithm::kByteBpe; }
+
+  std::string Name(size_t id) const {
+    const tokenizer::Token& token = spec_.tokens[id];
+    if (token.type == Type::kByte) {
+      char name[8];
+      std::snprintf(name, sizeof(name), "<0x%02X>", static_cast<uint8_t>(token.bytes[0]));
+      return name;
+    }
+    if (token.type != Type::kNormal && token.type != Type::kUnused) return token.bytes;
+    return bytes() ? tokenizer::internal::AlphabetFromBytes(token.bytes) : Marked(token.bytes);
+  }
+
+  static std::string Marked(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+      if (c == ' ') {
+        out += tokenizer::internal::kSpaceMarker;
+      } else {
+        out += c;
+      }
+    }
+    return out;
+  }
+
+  json::Array Merges() const {
+    json::Array merges;
+    const auto add = [&](size_t left, size_t right) {
+      merges.push_back(json::Array{json::Value(Name(left)), json::Value(Name(right))});
+    };
+    if (spec_.algorithm != tokenizer::Algorithm::kCharSpm) {
+      for (const tokenizer::Merge& m : spec_.merges) {
+        add(static_cast<size_t>(m.left), static_cast<size_t>(m.right));
+      }
+      return merges;
+    }
+    // As the converters of SentencePiece models do: every way to make a token out of two, the best
+    // score first.
+    std::unordered_map<std::string_view, size_t> ids;
+    for (size_t id = 0; id < spec_.tokens.size(); ++id) {
+      if (spec_.tokens[id].type == Type::kNormal) ids.emplace(spec_.tokens[id].bytes, id);
+    }
+    struct Pair {
+      size_t left, right, result;
+    };
+    std::vector<Pair> pairs;
+    for (const auto& [text, id] : ids) {
+      for (size_t cut = 1; cut < text.size(); ++cut) {
+        const auto left = ids.find(text.substr(0, cut));
+        const auto right = ids.find(text.substr(cut));
+        if (left != ids.end() && right != ids.end()) {
+          pairs.push_back({left->second, right->second, id});
+        }
+      }
+    }
+    std::sort(pairs.begin(), pairs.end(), [this](const Pair& a, const Pair& b) {
+      const float sa = spec_.tokens[a.result].score;
+      const float sb = spec_.tokens[b.result].score;
+      return sa != sb ? sa > sb : std::pair(a.left, a.right) < std::pair(b.left, b.right);
+    });
+    for (const Pair& p : pairs) add(p.left, p.right);
+    return merges;
+  }
+
+  json::Value Normalizer() const {
+    if (spec_.space_marker) {
+      const std::string marker(tokenizer::internal::kSpaceMarker);
+      return {{"type", "Sequence"},
+              {"normalizers", json::Array{json::Object{{"type", "Prepend"}, {"prepend", marker}},
+                                          json::Object{{"type", "Replace"},
+                                                       {"pattern", json::Object{{"String", " "}}},
+                                                       {"content", marker}}}}};
+    }
+    return spec_.nfc ? json::Value(json::Object{{"type", "NFC"}}) : json::Value();
+  }
+
+  json::Value PreTokenizer() const {
+    if (!bytes()) return nullptr;
+    json::Array steps;
+    for (const tokenizer::SplitRule& rule : spec_.splits) {
+      steps.push_back(json::Object{{"type", "Split"},
+                                   {"pattern", json::Object{{"Regex", PortableRegex(rule.regex)}}},
+                                   {"behavior", "Isolated"},
+                                   {"invert", false}});
+    }
+    steps.push_back(json::Object{{"type", "ByteLevel"},
+                                 {"add_prefix_space", spec_.space_prefix},
+                                 {"trim_offsets", false},
+                                 {"use_regex", false}});
+    return json::Object{{"type", "Sequence"}, {"pretokenizers", std::move(steps)}};
+  }
+
+  const tokenizer::Spec& spec_;
+};
+
+}  // namespace ac::testing
