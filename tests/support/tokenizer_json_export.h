@@ -2,8 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/utf8.h"
@@ -50,9 +53,6 @@ class TokenizerJsonExport {
                        {"special", token.type != Type::kUserDefined}});
     }
     json::Object model = {{"type", "BPE"},
-                          {"dropout", nullptr},
-                          {"continuing_subword_prefix", nullptr},
-                          {"end_of_word_suffix", nullptr},
                           {"fuse_unk", false},
                           {"byte_fallback", !bytes()},
                           {"ignore_merges", spec_.ignore_merges}};
@@ -63,8 +63,6 @@ class TokenizerJsonExport {
                                     {"added_tokens", std::move(added)},
                                     {"normalizer", Normalizer()},
                                     {"pre_tokenizer", PreTokenizer()},
-                                    {"post_processor", nullptr},
-                                    {"decoder", nullptr},
                                     {"model", std::move(model)}});
   }
 
@@ -86,11 +84,7 @@ class TokenizerJsonExport {
   static std::string Marked(std::string_view text) {
     std::string out;
     for (const char c : text) {
-      if (c == ' ') {
-        out += tokenizer::internal::kSpaceMarker;
-      } else {
-        out += c;
-      }
+      out += c == ' ' ? tokenizer::internal::kSpaceMarker : std::string_view(&c, 1);
     }
     return out;
   }
@@ -112,38 +106,29 @@ class TokenizerJsonExport {
     for (size_t id = 0; id < spec_.tokens.size(); ++id) {
       if (spec_.tokens[id].type == Type::kNormal) ids.emplace(spec_.tokens[id].bytes, id);
     }
-    struct Pair {
-      size_t left, right, result;
-    };
-    std::vector<Pair> pairs;
+    std::vector<std::array<size_t, 3>> pairs;  // result, left, right
     for (const auto& [text, id] : ids) {
       for (size_t cut = 1; cut < text.size(); ++cut) {
         const auto left = ids.find(text.substr(0, cut));
         const auto right = ids.find(text.substr(cut));
-        if (left != ids.end() && right != ids.end()) {
-          pairs.push_back({left->second, right->second, id});
-        }
+        if (left != ids.end() && right != ids.end())
+          pairs.push_back({id, left->second, right->second});
       }
     }
-    std::sort(pairs.begin(), pairs.end(), [this](const Pair& a, const Pair& b) {
-      const float sa = spec_.tokens[a.result].score;
-      const float sb = spec_.tokens[b.result].score;
-      return sa != sb ? sa > sb : std::pair(a.left, a.right) < std::pair(b.left, b.right);
+    std::sort(pairs.begin(), pairs.end(), [this](const auto& a, const auto& b) {
+      const float score_a = spec_.tokens[a[0]].score;
+      const float score_b = spec_.tokens[b[0]].score;
+      return score_a != score_b ? score_a > score_b : a < b;
     });
-    for (const Pair& p : pairs) add(p.left, p.right);
+    for (const auto& [result, left, right] : pairs) add(left, right);
     return merges;
   }
 
   json::Value Normalizer() const {
-    if (spec_.space_marker) {
-      const std::string marker(tokenizer::internal::kSpaceMarker);
-      return {{"type", "Sequence"},
-              {"normalizers", json::Array{json::Object{{"type", "Prepend"}, {"prepend", marker}},
-                                          json::Object{{"type", "Replace"},
-                                                       {"pattern", json::Object{{"String", " "}}},
-                                                       {"content", marker}}}}};
-    }
-    return spec_.nfc ? json::Value(json::Object{{"type", "NFC"}}) : json::Value();
+    if (!spec_.space_marker) return nullptr;
+    return json::Parse(R"({"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"\u2581"},
+        {"type":"Replace","pattern":{"String":" "},"content":"\u2581"}]})")
+        .value();
   }
 
   json::Value PreTokenizer() const {
