@@ -12,7 +12,32 @@ PlannedChunk ChunkOf(const SequenceState& sequence, int64_t budget) {
   return {sequence.id, sequence.computed_tokens, static_cast<int>(count), count == missing};
 }
 
+// Below this a step costs about as much as it reads weights, whatever it computes.
+constexpr int kMinStepTokens = 16;
+// Small steps say more about fixed costs than about the price of a token.
+constexpr int kMinObservedTokens = 8;
+// Share of a step that prompts may take from others' streams.
+constexpr int kMixedShare = 4;
+
 }  // namespace
+
+StepLimits StepPacer::Limits() const {
+  // Until something was measured, start small: the first step also finds the speed.
+  int tokens = std::min(max_tokens_, 64);
+  if (seconds_per_token_ > 0) {
+    const double fitting = target_seconds_ / seconds_per_token_;
+    tokens = static_cast<int>(std::clamp(fitting, double{kMinStepTokens},
+                                         static_cast<double>(max_tokens_)));
+  }
+  return {.max_tokens = tokens,
+          .mixed_prefill_tokens = std::max(kMinStepTokens, tokens / kMixedShare)};
+}
+
+void StepPacer::Observe(int64_t tokens, double seconds) {
+  if (tokens < kMinObservedTokens) return;
+  const double now = seconds / static_cast<double>(tokens);
+  seconds_per_token_ = seconds_per_token_ == 0 ? now : 0.5 * seconds_per_token_ + 0.5 * now;
+}
 
 std::vector<PlannedChunk> PlanStep(std::span<const SequenceState> sequences,
                                    const StepLimits& limits) {

@@ -40,6 +40,23 @@ struct PlannedChunk {
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;
 };
 
+// Learns how long a token of prompt takes and sizes steps accordingly: a step that is too long delays
+// cancellations and other streams, one that is too short reads the weights too often.
+class StepPacer {
+ public:
+  StepPacer(int max_tokens, double target_seconds)
+      : max_tokens_(max_tokens), target_seconds_(target_seconds) {}
+
+  StepLimits Limits() const;
+  // After a step that computed `tokens` in `seconds`.
+  void Observe(int64_t tokens, double seconds);
+
+ private:
+  const int max_tokens_;
+  const double target_seconds_;
+  double seconds_per_token_ = 0;  // 0: nothing measured yet
+};
+
 // `sequences` in order of arrival. Every chunk has count >= 1; an empty plan means nothing to do.
 std::vector<PlannedChunk> PlanStep(std::span<const SequenceState> sequences,
                                    const StepLimits& limits);

@@ -59,5 +59,24 @@ TEST(Scheduler, TheClientServedLeastComesFirst) {
   EXPECT_EQ(PlanStep(state, {.max_tokens = 512}), (Plan{{2, 0, 512, false}}));
 }
 
+TEST(StepPacer, SizesStepsToTheTargetTime) {
+  StepPacer pacer(512, 0.2);
+  EXPECT_EQ(pacer.Limits().max_tokens, 64);
+  for (int i = 0; i < 20; ++i) pacer.Observe(64, 0.064);  // 1 ms a token
+  EXPECT_NEAR(pacer.Limits().max_tokens, 200, 1);
+  EXPECT_NEAR(pacer.Limits().mixed_prefill_tokens, 50, 1);
+  for (int i = 0; i < 20; ++i) pacer.Observe(64, 0.0001);
+  EXPECT_EQ(pacer.Limits().max_tokens, 512);
+  for (int i = 0; i < 20; ++i) pacer.Observe(64, 64.0);
+  EXPECT_EQ(pacer.Limits().max_tokens, 16);
+}
+
+TEST(StepPacer, IgnoresStepsThatOnlyDecode) {
+  StepPacer pacer(512, 0.2);
+  for (int i = 0; i < 20; ++i) pacer.Observe(64, 0.064);
+  pacer.Observe(1, 10.0);
+  EXPECT_NEAR(pacer.Limits().max_tokens, 200, 1);
+}
+
 }  // namespace
 }  // namespace ac::engine

@@ -1,0 +1,401 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "engine/internal/sequence.h"
+
+namespace ac::engine {
+namespace {
+
+int64_t PagesFor(int64_t tokens, int page_tokens) {
+  return (tokens + page_tokens - 1) / page_tokens;
+}
+
+}  // namespace
+
+Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::PagePool pages,
+               const EngineOptions& options, Clock& clock)
+    : model_(model),
+      tokenizer_(tokenizer),
+      clock_(clock),
+      options_(options),
+      context_length_(options.context_length > 0
+                          ? std::min(options.context_length, model.context_length())
+                          : model.context_length()),
+      pages_(std::move(pages)),
+      cache_(pages_),
+      pacer_(options.max_step_tokens, options.step_seconds) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+Engine::~Engine() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink) {
+  const int64_t prompt = static_cast<int64_t>(request.prompt.size());
+  if (prompt == 0) return InvalidArgument("[engine] the prompt is empty");
+  if (prompt >= context_length_) {
+    return Status(Code::kTooLarge, "[engine] prompt of " + std::to_string(prompt) +
+                                       " tokens does not fit the context of " +
+                                       std::to_string(context_length_));
+  }
+  const int64_t capacity = pages_.total_pages() * pages_.layout().page_tokens;
+  if (prompt >= capacity) {
+    return Status(Code::kResourceExhausted,
+                  "[engine] prompt of " + std::to_string(prompt) +
+                      " tokens needs more than the KV cache of " + std::to_string(capacity) +
+                      " tokens; raise kv.memory_mb");
+  }
+  AC_RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
+  for (const TokenId token : request.prompt) {
+    if (token < 0 || token >= model_.vocab_size()) {
+      return InvalidArgument("[engine] token " + std::to_string(token) +
+                             " is not in the vocabulary of " +
+                             std::to_string(model_.vocab_size()));
+    }
+  }
+  const int64_t room = std::min(context_length_, capacity) - prompt;
+  const int64_t wanted = request.max_tokens > 0 ? std::min(request.max_tokens, room) : room;
+
+  MutexLock lock(mutex_);
+  if (stopping_) return Unavailable("[engine] shutting down");
+  if (stats_.queued >= options_.max_queued) {
+    return Status(Code::kOverloaded, "[engine] " + std::to_string(stats_.queued) +
+                                         " requests are waiting; try again later");
+  }
+  const RequestId id = next_id_++;
+  auto sequence = std::make_unique<Sequence>(id, std::move(request), std::move(sink), tokenizer_,
+                                             clock_.Now());
+  sequence->max_outputs = wanted;
+  submitted_.push_back(std::move(sequence));
+  ++stats_.queued;
+  ++stats_.requests;
+  wake_.NotifyOne();
+  return id;
+}
+
+void Engine::Cancel(RequestId id) {
+  MutexLock lock(mutex_);
+  cancelled_.push_back(id);
+  wake_.NotifyOne();
+}
+
+EngineStats Engine::stats() const {
+  MutexLock lock(mutex_);
+  return stats_;
+}
+
+// --- The engine thread ----------------------------------------------------------------------------
+
+void Engine::Run() {
+  while (Drain()) {
+    Admit();
+    std::vector<PlannedChunk> plan = Plan();
+    if (!plan.empty() && ReservePages(&plan)) Compute(plan);
+    RemoveFinished();
+    UpdateStats();
+  }
+}
+
+// Takes over what other threads asked for; sleeps while there is nothing to do. False: stop.
+bool Engine::Drain() {
+  std::vector<SequencePtr> submitted;
+  std::vector<RequestId> cancelled;
+  bool stopping = false;
+  {
+    MutexLock lock(mutex_);
+    while (submitted_.empty() && cancelled_.empty() && !stopping_ && running_.empty() &&
+           waiting_.empty()) {
+      wake_.Wait(mutex_);
+    }
+    submitted.swap(submitted_);
+    cancelled.swap(cancelled_);
+    stopping = stopping_;
+  }
+  for (SequencePtr& sequence : submitted) waiting_.push_back(std::move(sequence));
+  for (const RequestId id : cancelled) {
+    if (Sequence* sequence = Find(id)) {
+      Finish(*sequence, FinishReason::kCancelled, Status(Code::kCancelled, "[engine] cancelled"));
+    }
+  }
+  if (stopping) {
+    const Status status = Unavailable("[engine] the server is shutting down");
+    for (const auto& sequence : running_) Finish(*sequence, FinishReason::kCancelled, status);
+    for (const auto& sequence : waiting_) Finish(*sequence, FinishReason::kCancelled, status);
+  }
+  RemoveFinished();
+  return !stopping;
+}
+
+void Engine::Admit() {
+  // Interactive requests first, then in order of arrival.
+  std::stable_sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
+    return a->request.priority < b->request.priority;
+  });
+  while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
+    Sequence& sequence = *waiting_.front();
+    assert(sequence.pages.empty() && sequence.computed == 0);
+    if (options_.prefix_cache) {
+      // The last known token is always computed: its logits choose the next one.
+      const std::span<const TokenId> tokens(sequence.tokens);
+      sequence.lease = cache_.Match(tokens.first(tokens.size() - 1));
+    }
+    const auto& shared = sequence.lease.pages();
+    for (const kv::PageId page : shared) {
+      pages_.AddRef(page);
+      sequence.pages.push_back(page);
+    }
+    sequence.computed = static_cast<int64_t>(shared.size()) * pages_.layout().page_tokens;
+    if (sequence.lease.partial_tokens() > 0 &&
+        Grow(sequence, sequence.computed + sequence.lease.partial_tokens())) {
+      pages_.CopyTokens(sequence.lease.partial_page(), sequence.pages.back(),
+                        sequence.lease.partial_tokens());
+      sequence.computed += sequence.lease.partial_tokens();
+    }
+    if (!sequence.started) {
+      sequence.started = true;
+      sequence.admitted = clock_.Now();
+      sequence.info.cached_tokens = sequence.computed;
+      sequence.sink->OnStart(static_cast<int64_t>(sequence.request.prompt.size()),
+                             sequence.computed);
+    }
+    running_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+}
+
+std::vector<PlannedChunk> Engine::Plan() const {
+  std::vector<SequenceState> states;
+  states.reserve(running_.size());
+  for (const auto& sequence : running_) {
+    const auto client = client_tokens_.find(sequence->request.client);
+    states.push_back({.id = sequence->id,
+                      .known_tokens = sequence->known(),
+                      .computed_tokens = sequence->computed,
+                      .prompt_done = sequence->prompt_done(),
+                      .priority = sequence->request.priority,
+                      .client_tokens = client == client_tokens_.end() ? 0 : client->second});
+  }
+  return PlanStep(states, pacer_.Limits());
+}
+
+// Gives every planned chunk its pages. A chunk that finds none preempts the newest sequence after
+// it; when it is itself the newest it waits, and when it is alone the request cannot be served.
+bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
+  for (const PlannedChunk& chunk : *plan) {
+    Sequence* sequence = Find(chunk.id);
+    if (sequence == nullptr || sequence->computed != chunk.begin) continue;  // preempted below
+    while (!Grow(*sequence, chunk.begin + chunk.count)) {
+      Sequence& newest = *running_.back();
+      if (running_.size() == 1) {
+        Finish(newest, FinishReason::kFailed,
+               Status(Code::kResourceExhausted,
+                      "[engine] the KV cache is too small for this request: " +
+                          std::to_string(pages_.total_pages() * pages_.layout().page_tokens) +
+                          " tokens in all; raise kv.memory_mb"));
+        break;
+      }
+      Preempt(newest);
+      if (&newest == sequence) break;
+    }
+  }
+  std::erase_if(*plan, [this](const PlannedChunk& chunk) {
+    const Sequence* sequence = Find(chunk.id);
+    return sequence == nullptr || sequence->finished || sequence->computed != chunk.begin ||
+           static_cast<int64_t>(sequence->pages.size()) <
+               PagesFor(chunk.begin + chunk.count, pages_.layout().page_tokens);
+  });
+  return !plan->empty();
+}
+
+void Engine::Compute(const std::vector<PlannedChunk>& plan) {
+  std::vector<model::Chunk> batch;
+  int64_t tokens = 0;
+  for (const PlannedChunk& chunk : plan) {
+    const Sequence& sequence = *Find(chunk.id);
+    batch.push_back({.tokens = std::span(sequence.tokens)
+                                   .subspan(static_cast<size_t>(chunk.begin),
+                                            static_cast<size_t>(chunk.count)),
+                     .position = chunk.begin,
+                     .pages = sequence.pages,
+                     .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone});
+    tokens += chunk.count;
+  }
+  const size_t vocab = static_cast<size_t>(model_.vocab_size());
+  logits_.resize(static_cast<size_t>(model::CountLogitRows(batch)) * vocab);
+  const Nanos begin = clock_.Now();
+  const Status status = model_.Forward(batch, pages_, logits_.data());
+  pacer_.Observe(tokens, Seconds(clock_.Now() - begin));
+  size_t row = 0;
+  for (const PlannedChunk& chunk : plan) {
+    Sequence& sequence = *Find(chunk.id);
+    if (!status.ok()) {
+      // Nothing of the batch was computed; what was there before stays good.
+      Finish(sequence, FinishReason::kFailed, status);
+      continue;
+    }
+    std::span<const float> logits;
+    if (chunk.samples) logits = std::span(logits_).subspan(row++ * vocab, vocab);
+    Commit(sequence, chunk, logits);
+  }
+}
+
+void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk,
+                    std::span<const float> logits) {
+  sequence.computed += chunk.count;
+  client_tokens_[sequence.request.client] += chunk.count;
+  if (!sequence.prompt_done()) {
+    sequence.sink->OnProgress(sequence.computed,
+                              static_cast<int64_t>(sequence.request.prompt.size()));
+  }
+  if (!chunk.samples) return;
+  // The prompt's full pages are complete now: another request may share them at once.
+  if (!sequence.prompt_done()) PublishComputed(sequence, /*finished=*/false);
+  Result<SampledToken> sampled =
+      sequence.sampler.Sample(logits, {}, sequence.request.top_logprobs);
+  if (!sampled.ok()) {
+    Finish(sequence, FinishReason::kFailed, sampled.status());
+    return;
+  }
+  AcceptToken(sequence, *sampled);
+}
+
+void Engine::AcceptToken(Sequence& sequence, const SampledToken& sampled) {
+  const GenerateRequest& request = sequence.request;
+  if (sequence.outputs == 0) sequence.first_token = clock_.Now();
+  sequence.sampler.Accept(sampled.id);
+  sequence.tokens.push_back(sampled.id);
+  ++sequence.outputs;
+  const bool ends =
+      !request.ignore_end_tokens &&
+      (tokenizer_.IsEndOfGeneration(sampled.id) ||
+       std::find(request.stop_tokens.begin(), request.stop_tokens.end(), sampled.id) !=
+           request.stop_tokens.end());
+  TokenEvent event;
+  event.id = sampled.id;
+  event.logprobs = sampled.logprobs;
+  if (!ends) event.text = sequence.stops.Push(sequence.decoder.Push(sampled.id));
+  sequence.sink->OnToken(event);
+  if (ends) {
+    Finish(sequence, FinishReason::kEndToken);
+  } else if (sequence.stops.matched()) {
+    Finish(sequence, FinishReason::kStopString);
+  } else if (sequence.outputs >= sequence.max_outputs) {
+    const bool asked = request.max_tokens > 0 && sequence.outputs >= request.max_tokens;
+    Finish(sequence, asked ? FinishReason::kMaxTokens : FinishReason::kContextFull);
+  }
+}
+
+// Allocates pages up to `tokens` positions, evicting cached prefixes nobody uses. False: none left.
+bool Engine::Grow(Sequence& sequence, int64_t tokens) {
+  const auto needed = static_cast<size_t>(PagesFor(tokens, pages_.layout().page_tokens));
+  while (sequence.pages.size() < needed) {
+    if (pages_.free_pages() == 0 && cache_.Evict(1) == 0) return false;
+    // An evicted page may still be referenced by a running sequence: then nothing came free yet.
+    if (pages_.free_pages() == 0) continue;
+    Result<kv::PageId> page = pages_.Allocate();
+    if (!page.ok()) return false;
+    sequence.pages.push_back(*page);
+  }
+  return true;
+}
+
+// Sends a running sequence back to the queue. What it computed stays in the cache as long as there
+// is room, so it usually comes back without computing everything again.
+void Engine::Preempt(Sequence& sequence) {
+  PublishComputed(sequence, /*finished=*/true);
+  ReleasePages(sequence);
+  sequence.computed = 0;
+  const auto it = std::find_if(running_.begin(), running_.end(),
+                               [&](const auto& s) { return s.get() == &sequence; });
+  waiting_.push_front(std::move(*it));
+  running_.erase(it);
+  MutexLock lock(mutex_);
+  ++stats_.preemptions;
+}
+
+// `finished`: the sequence writes no more, so its last, part-filled page may be shared too.
+void Engine::PublishComputed(Sequence& sequence, bool finished) {
+  if (!options_.prefix_cache) return;
+  const int64_t page_tokens = pages_.layout().page_tokens;
+  const int64_t count =
+      finished ? sequence.computed : sequence.computed / page_tokens * page_tokens;
+  const auto pages = static_cast<size_t>(PagesFor(count, pages_.layout().page_tokens));
+  if (count == 0 || sequence.pages.size() < pages) return;
+  cache_.Publish(std::span(sequence.tokens).first(static_cast<size_t>(count)),
+                 std::span(sequence.pages).first(pages));
+}
+
+void Engine::ReleasePages(Sequence& sequence) {
+  sequence.lease.Release();
+  for (const kv::PageId page : sequence.pages) pages_.Release(page);
+  sequence.pages.clear();
+}
+
+void Engine::Finish(Sequence& sequence, FinishReason reason, Status status) {
+  if (sequence.finished) return;
+  sequence.finished = true;
+  PublishComputed(sequence, /*finished=*/true);
+  ReleasePages(sequence);
+  FinishInfo& info = sequence.info;
+  info.reason = reason;
+  info.status = std::move(status);
+  if (reason == FinishReason::kStopString) {
+    info.stop_string = std::string(sequence.stops.match());
+  } else {
+    info.text = sequence.stops.Push(sequence.decoder.Flush()) + sequence.stops.Finish();
+  }
+  const Nanos now = clock_.Now();
+  info.prompt_tokens = static_cast<int64_t>(sequence.request.prompt.size());
+  info.output_tokens = sequence.outputs;
+  info.queued = (sequence.started ? sequence.admitted : now) - sequence.submitted;
+  if (sequence.started) {
+    const Nanos prefilled = sequence.outputs > 0 ? sequence.first_token : now;
+    info.prefill = prefilled - sequence.admitted;
+    info.decode = now - prefilled;
+  }
+  sequence.sink->OnFinish(info);
+}
+
+void Engine::RemoveFinished() {
+  const auto count = [this](const SequencePtr& sequence) {
+    if (!sequence->finished) return false;
+    MutexLock lock(mutex_);
+    stats_.prompt_tokens += static_cast<uint64_t>(sequence->info.prompt_tokens);
+    stats_.cached_tokens += static_cast<uint64_t>(sequence->info.cached_tokens);
+    stats_.output_tokens += static_cast<uint64_t>(sequence->info.output_tokens);
+    return true;
+  };
+  std::erase_if(running_, count);
+  std::erase_if(waiting_, count);
+  // Fairness looks at what runs now; clients that left start afresh.
+  if (running_.empty() && waiting_.empty()) client_tokens_.clear();
+}
+
+Sequence* Engine::Find(RequestId id) const {
+  for (const auto& sequence : running_) {
+    if (sequence->id == id) return sequence.get();
+  }
+  for (const auto& sequence : waiting_) {
+    if (sequence->id == id) return sequence.get();
+  }
+  return nullptr;
+}
+
+void Engine::UpdateStats() {
+  MutexLock lock(mutex_);
+  stats_.running = static_cast<int64_t>(running_.size());
+  stats_.queued = static_cast<int64_t>(waiting_.size() + submitted_.size());
+  stats_.pages_total = pages_.total_pages();
+  stats_.pages_free = pages_.free_pages();
+  stats_.pages_cached = cache_.page_count();
+}
+
+}  // namespace ac::engine

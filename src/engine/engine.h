@@ -1,0 +1,120 @@
+// Runs many generations at once over one model: continuous batching with a shared prefix cache.
+//
+// Submit() hands a request to the engine thread, which owns every sequence, the page pool and the
+// prefix cache; sinks are called from that thread. Each step: drain new requests and cancellations,
+// admit, plan (scheduler.h), forward, sample, emit. Submit, Cancel and stats are thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/status.h"
+#include "engine/forward_model.h"
+#include "engine/request.h"
+#include "engine/scheduler.h"
+#include "kv/page_pool.h"
+#include "kv/prefix_cache.h"
+#include "tokenizer/tokenizer.h"
+
+namespace ac::engine {
+
+struct Sequence;
+
+struct EngineOptions {
+  int max_running = 32;   // sequences that share a step
+  int max_queued = 256;   // beyond: kOverloaded
+  int max_step_tokens = 512;
+  int64_t context_length = 0;  // 0: the model's
+  // A step aims at this long, so that cancellation and other streams wait no longer.
+  double step_seconds = 0.2;
+  bool prefix_cache = true;
+};
+
+struct EngineStats {
+  int64_t running = 0;
+  int64_t queued = 0;
+  int64_t pages_total = 0;
+  int64_t pages_free = 0;
+  int64_t pages_cached = 0;
+  uint64_t requests = 0;
+  uint64_t prompt_tokens = 0;  // of finished and running requests
+  uint64_t cached_tokens = 0;  // of these, not computed again
+  uint64_t output_tokens = 0;
+  uint64_t preemptions = 0;
+};
+
+class Engine {
+ public:
+  // `model`, `tokenizer` and `clock` must outlive the engine. The thread starts at once.
+  Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::PagePool pages,
+         const EngineOptions& options, Clock& clock = Clock::Real());
+  // Cancels what runs and joins the thread; every sink gets its OnFinish.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Fails at once, without a call to the sink, on an empty or over-long prompt (kTooLarge), bad
+  // sampling values, or a full queue (kOverloaded).
+  Result<RequestId> Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink);
+  // Takes effect within a step; the sink gets OnFinish(kCancelled). Unknown ids are ignored.
+  void Cancel(RequestId id);
+
+  int64_t context_length() const { return context_length_; }
+  EngineStats stats() const;
+
+ private:
+  using SequencePtr = std::unique_ptr<Sequence>;
+
+  // The main loop and its stages, in order of use.
+  void Run();
+  bool Drain();
+  void Admit();
+  std::vector<PlannedChunk> Plan() const;
+  bool ReservePages(std::vector<PlannedChunk>* plan);
+  void Compute(const std::vector<PlannedChunk>& plan);
+  void Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);
+  void AcceptToken(Sequence& sequence, const SampledToken& sampled);
+
+  bool Grow(Sequence& sequence, int64_t tokens);
+  void Preempt(Sequence& sequence);
+  void PublishComputed(Sequence& sequence, bool finished);
+  void ReleasePages(Sequence& sequence);
+  void Finish(Sequence& sequence, FinishReason reason, Status status = OkStatus());
+  void RemoveFinished();
+  Sequence* Find(RequestId id) const;
+  void UpdateStats();
+
+  ForwardModel& model_;
+  const tokenizer::Tokenizer& tokenizer_;
+  Clock& clock_;
+  const EngineOptions options_;
+  const int64_t context_length_;
+
+  // The engine thread's own.
+  kv::PagePool pages_;
+  kv::PrefixCache cache_;
+  std::deque<SequencePtr> waiting_;
+  std::list<SequencePtr> running_;  // in order of arrival
+  std::unordered_map<std::string, int64_t> client_tokens_;
+  std::vector<float> logits_;
+  StepPacer pacer_;
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::vector<SequencePtr> submitted_ AC_GUARDED_BY(mutex_);
+  std::vector<RequestId> cancelled_ AC_GUARDED_BY(mutex_);
+  bool stopping_ AC_GUARDED_BY(mutex_) = false;
+  RequestId next_id_ AC_GUARDED_BY(mutex_) = 1;
+  EngineStats stats_ AC_GUARDED_BY(mutex_);
+
+  std::thread thread_;
+};
+
+}  // namespace ac::engine

@@ -1,0 +1,61 @@
+// One generation in flight. Private to the engine; only its thread touches it.
+//
+// Its phase is derived, never stored: tokens beyond `computed` still need a forward pass, and
+// `outputs` says whether the prompt is done. So a preempted sequence is simply one whose `computed`
+// went back to zero.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "engine/sampler.h"
+#include "engine/stop_strings.h"
+#include "kv/page_pool.h"
+#include "kv/prefix_cache.h"
+#include "tokenizer/stream_decoder.h"
+
+namespace ac::engine {
+
+struct Sequence {
+  Sequence(RequestId request_id, GenerateRequest r, std::shared_ptr<TokenSink> s,
+           const tokenizer::Tokenizer& tokenizer, Nanos now)
+      : id(request_id),
+        request(std::move(r)),
+        sink(std::move(s)),
+        sampler(request.sampling, request.prompt),
+        stops(request.stop_strings),
+        decoder(tokenizer, /*skip_special=*/false),
+        tokens(request.prompt),
+        submitted(now) {}
+
+  const RequestId id;
+  GenerateRequest request;
+  std::shared_ptr<TokenSink> sink;
+  Sampler sampler;
+  StopStrings stops;
+  // Special tokens stay visible: tool-call syntax is made of them.
+  tokenizer::StreamDecoder decoder;
+
+  std::vector<TokenId> tokens;  // prompt, then output
+  int64_t computed = 0;         // leading tokens whose keys and values are in `pages`
+  int64_t outputs = 0;
+  int64_t max_outputs = 0;
+
+  std::vector<kv::PageId> pages;  // one reference each
+  kv::PrefixCache::Lease lease;   // keeps the shared ones in the tree
+
+  bool started = false;   // OnStart was called
+  bool finished = false;
+  FinishInfo info;
+  Nanos submitted{0};
+  Nanos admitted{0};
+  Nanos first_token{0};
+
+  bool prompt_done() const { return outputs > 0; }
+  int64_t known() const { return static_cast<int64_t>(tokens.size()); }
+};
+
+}  // namespace ac::engine
