@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
+#include "api/api.h"
 #include "base/status.h"
 #include "chat/chat.h"
 #include "chat/event.h"
@@ -21,13 +21,6 @@ namespace ac::backend {
 class Call {
  public:
   virtual ~Call() = default;
-};
-
-struct ModelInfo {
-  std::string id;            // as clients name it
-  std::string display_name;
-  int64_t context_window = 0;   // prompt plus answer
-  int64_t max_output_tokens = 0;
 };
 
 class Backend {
@@ -43,7 +36,7 @@ class Backend {
   virtual void CountTokens(chat::ChatRequest request,
                            std::function<void(Result<int64_t>)> done) = 0;
 
-  virtual std::vector<ModelInfo> Models() const = 0;
+  virtual std::vector<api::ModelInfo> Models() const = 0;
 };
 
 }  // namespace ac::backend

@@ -1,0 +1,285 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "support/collecting_sink.h"
+#include "support/toy_model.h"
+#include "support/toy_tokenizer.h"
+
+namespace ac::engine {
+namespace {
+
+using ac::testing::CollectingSink;
+using ac::testing::MakeToyTokenizer;
+using ac::testing::ToyModel;
+
+class EngineTest : public ::testing::Test {
+ protected:
+  void Start(int64_t pages = 256, EngineOptions options = {}) {
+    Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), pages);
+    ASSERT_TRUE(pool.ok()) << pool.status();
+    engine_ = std::make_unique<Engine>(model_, *tokenizer_, std::move(pool).value(), options);
+  }
+  static GenerateRequest Greedy(std::vector<TokenId> prompt, int64_t max_tokens) {
+    GenerateRequest request;
+    request.prompt = std::move(prompt);
+    request.max_tokens = max_tokens;
+    request.sampling.temperature = 0;
+    return request;
+  }
+  std::shared_ptr<CollectingSink> Run(GenerateRequest request) {
+    auto sink = std::make_shared<CollectingSink>();
+    const Result<RequestId> id = engine_->Submit(std::move(request), sink);
+    EXPECT_TRUE(id.ok()) << id.status();
+    EXPECT_TRUE(sink->Wait());
+    return sink;
+  }
+
+  ToyModel model_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_ = MakeToyTokenizer();
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, GeneratesWhatTheModelSaysAndCountsExactly) {
+  Start();
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5};
+  const auto sink = Run(Greedy(prompt, 7));
+  EXPECT_EQ(sink->tokens, model_.Continue(prompt, 7));
+  EXPECT_EQ(sink->info.reason, FinishReason::kMaxTokens);
+  EXPECT_EQ(sink->info.prompt_tokens, 5);
+  EXPECT_EQ(sink->info.output_tokens, 7);
+  EXPECT_EQ(sink->info.cached_tokens, 0);
+}
+
+TEST_F(EngineTest, ALongPromptIsComputedInChunksWithProgress) {
+  Start(512, {.max_step_tokens = 32});
+  std::vector<TokenId> prompt(200);
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<TokenId>(i % 60);
+  const auto sink = Run(Greedy(prompt, 3));
+  EXPECT_EQ(sink->tokens, model_.Continue(prompt, 3));
+  ASSERT_GE(sink->progress.size(), 6u);
+  EXPECT_TRUE(std::is_sorted(sink->progress.begin(), sink->progress.end()));
+  EXPECT_EQ(sink->progress.back(), 200);
+}
+
+TEST_F(EngineTest, AFollowUpComputesOnlyWhatIsNew) {
+  Start();
+  std::vector<TokenId> history = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  const auto first = Run(Greedy(history, 6));
+  history.insert(history.end(), first->tokens.begin(), first->tokens.end());
+  history.insert(history.end(), {21, 22, 23});
+  const int64_t before = model_.tokens_computed;
+  const auto second = Run(Greedy(history, 4));
+  EXPECT_EQ(second->tokens, model_.Continue(history, 4));
+  // Everything but the last generated token of the first reply, which was never fed back.
+  EXPECT_EQ(second->cached_tokens, 11 + 5);
+  EXPECT_EQ(model_.tokens_computed - before, 1 + 3 + 3);
+}
+
+TEST_F(EngineTest, BranchesShareTheTrunkInTheMiddleOfAPage) {
+  Start();
+  const std::vector<TokenId> trunk = {1, 2, 3, 4, 5, 6};
+  std::vector<TokenId> a = trunk;
+  a.insert(a.end(), {10, 11, 12});
+  std::vector<TokenId> b = trunk;
+  b.insert(b.end(), {20, 21, 22});
+  EXPECT_EQ(Run(Greedy(a, 5))->tokens, model_.Continue(a, 5));
+  const auto second = Run(Greedy(b, 5));
+  EXPECT_EQ(second->tokens, model_.Continue(b, 5));
+  EXPECT_EQ(second->cached_tokens, 6);
+  // The branch did not damage the first conversation's pages.
+  const auto again = Run(Greedy(a, 5));
+  EXPECT_EQ(again->tokens, model_.Continue(a, 5));
+  EXPECT_EQ(again->cached_tokens, 8);
+}
+
+TEST_F(EngineTest, CacheOffGivesTheSameText) {
+  Start(256, {.prefix_cache = false});
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5, 6, 7, 8};
+  EXPECT_EQ(Run(Greedy(prompt, 5))->tokens, model_.Continue(prompt, 5));
+  const auto again = Run(Greedy(prompt, 5));
+  EXPECT_EQ(again->tokens, model_.Continue(prompt, 5));
+  EXPECT_EQ(again->cached_tokens, 0);
+}
+
+TEST_F(EngineTest, ManyRequestsShareStepsAndEachGetsItsOwnText) {
+  Start(4096);
+  // Holds the first step until all are submitted, so that they must meet in one batch.
+  Mutex mutex;
+  CondVar open;
+  bool is_open = false;
+  model_.on_forward = [&](std::span<const model::Chunk>) {
+    MutexLock lock(mutex);
+    while (!is_open) open.Wait(mutex);
+    return OkStatus();
+  };
+  std::vector<std::shared_ptr<CollectingSink>> sinks;
+  std::vector<std::vector<TokenId>> prompts;
+  for (int i = 0; i < 20; ++i) {
+    prompts.push_back({i, i + 1, 2 * i, 7, i});
+    sinks.push_back(std::make_shared<CollectingSink>());
+    ASSERT_TRUE(engine_->Submit(Greedy(prompts.back(), 30), sinks.back()).ok());
+  }
+  {
+    MutexLock lock(mutex);
+    is_open = true;
+    open.NotifyAll();
+  }
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    ASSERT_TRUE(sinks[i]->Wait());
+    EXPECT_EQ(sinks[i]->tokens, model_.Continue(prompts[i], 30)) << i;
+  }
+  EXPECT_GE(model_.largest_batch, 15);
+}
+
+TEST_F(EngineTest, StopStringsEndTheTextBeforeThem) {
+  Start();
+  const std::vector<TokenId> prompt = {1, 2, 3};
+  const std::vector<TokenId> expected = model_.Continue(prompt, 10);
+  GenerateRequest request = Greedy(prompt, 10);
+  request.stop_strings = {std::string{static_cast<char>(expected[4]), static_cast<char>(expected[5])}};
+  const auto sink = Run(request);
+  EXPECT_EQ(sink->info.reason, FinishReason::kStopString);
+  EXPECT_EQ(sink->info.stop_string, request.stop_strings[0]);
+  EXPECT_EQ(sink->text, tokenizer_->Decode(std::span(expected).first(4)));
+}
+
+TEST_F(EngineTest, AnEndTokenEndsAndLeavesNoText) {
+  Start();
+  const std::vector<TokenId> prompt = {1, 2, 3};
+  const std::vector<TokenId> expected = model_.Continue(prompt, 10);
+  GenerateRequest request = Greedy(prompt, 10);
+  request.stop_tokens = {expected[3]};
+  const auto sink = Run(request);
+  EXPECT_EQ(sink->info.reason, FinishReason::kEndToken);
+  EXPECT_EQ(sink->text, tokenizer_->Decode(std::span(expected).first(3)));
+  request.ignore_end_tokens = true;
+  EXPECT_EQ(Run(request)->info.reason, FinishReason::kMaxTokens);
+}
+
+TEST_F(EngineTest, CancelStopsAndKeepsTheFinishedPrefix) {
+  Start(1024);
+  auto sink = std::make_shared<CollectingSink>();
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const Result<RequestId> id = engine_->Submit(Greedy(prompt, 3000), sink);
+  ASSERT_TRUE(id.ok());
+  ASSERT_TRUE(sink->WaitForTokens(3));
+  engine_->Cancel(*id);
+  ASSERT_TRUE(sink->Wait());
+  EXPECT_EQ(sink->info.reason, FinishReason::kCancelled);
+  EXPECT_EQ(Run(Greedy(prompt, 2))->cached_tokens, 8);
+}
+
+TEST_F(EngineTest, OverlongAndEmptyPromptsAreRefusedAtOnce) {
+  Start(64);
+  auto sink = std::make_shared<CollectingSink>();
+  EXPECT_EQ(engine_->Submit(Greedy({}, 1), sink).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(engine_->Submit(Greedy(std::vector<TokenId>(5000, 1), 1), sink).status().code(),
+            Code::kTooLarge);
+  EXPECT_EQ(engine_->Submit(Greedy(std::vector<TokenId>(300, 1), 1), sink).status().code(),
+            Code::kResourceExhausted);
+  EXPECT_EQ(engine_->Submit(Greedy({1, 64}, 1), sink).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(sink->finishes, 0);
+}
+
+TEST_F(EngineTest, AFullQueueIsATypedError) {
+  Start(256, {.max_running = 1, .max_queued = 2});
+  Mutex mutex;
+  CondVar open;
+  bool is_open = false;
+  model_.on_forward = [&](std::span<const model::Chunk>) {
+    MutexLock lock(mutex);
+    while (!is_open) open.Wait(mutex);
+    return OkStatus();
+  };
+  std::vector<std::shared_ptr<CollectingSink>> sinks;
+  Status refused;
+  for (int i = 0; i < 10 && refused.ok(); ++i) {
+    auto sink = std::make_shared<CollectingSink>();
+    const Result<RequestId> id = engine_->Submit(Greedy({i, 2}, 2), sink);
+    if (id.ok()) {
+      sinks.push_back(sink);
+    } else {
+      refused = id.status();
+    }
+  }
+  EXPECT_EQ(refused.code(), Code::kOverloaded);
+  {
+    MutexLock lock(mutex);
+    is_open = true;
+    open.NotifyAll();
+  }
+  for (const auto& sink : sinks) EXPECT_TRUE(sink->Wait());
+}
+
+TEST_F(EngineTest, AFailedStepFailsItsRequestsAndTheEngineGoesOn) {
+  Start();
+  std::atomic<bool> fail{true};
+  model_.on_forward = [&](std::span<const model::Chunk>) {
+    return fail ? Internal("injected") : OkStatus();
+  };
+  const auto sink = Run(Greedy({1, 2, 3}, 5));
+  EXPECT_EQ(sink->info.reason, FinishReason::kFailed);
+  EXPECT_EQ(sink->info.status.message(), "injected");
+  fail = false;
+  EXPECT_EQ(Run(Greedy({1, 2, 3}, 5))->tokens, model_.Continue({1, 2, 3}, 5));
+}
+
+TEST_F(EngineTest, ShortMemoryPreemptsAndEveryTextIsStillRight) {
+  Start(24);  // 96 tokens for requests that want 4 x 40
+  std::vector<std::shared_ptr<CollectingSink>> sinks;
+  std::vector<std::vector<TokenId>> prompts;
+  for (int i = 0; i < 4; ++i) {
+    prompts.push_back(std::vector<TokenId>(10, i + 1));
+    sinks.push_back(std::make_shared<CollectingSink>());
+    ASSERT_TRUE(engine_->Submit(Greedy(prompts.back(), 30), sinks.back()).ok());
+  }
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    ASSERT_TRUE(sinks[i]->Wait());
+    EXPECT_EQ(sinks[i]->tokens, model_.Continue(prompts[i], 30)) << i;
+  }
+}
+
+TEST_F(EngineTest, DestructionAnswersEverybody) {
+  Start(4096);
+  std::vector<std::shared_ptr<CollectingSink>> sinks;
+  for (int i = 0; i < 50; ++i) {
+    sinks.push_back(std::make_shared<CollectingSink>());
+    ASSERT_TRUE(engine_->Submit(Greedy({i, 1, 2}, 2000), sinks.back()).ok());
+  }
+  engine_.reset();
+  for (const auto& sink : sinks) EXPECT_EQ(sink->finishes, 1);
+}
+
+// Random conversations that branch, get cancelled and compete for little memory: every text must be
+// what the model alone would say.
+TEST_F(EngineTest, RandomBranchingWorkloadEqualsTheModelAlone) {
+  Start(40, {.max_running = 6});
+  std::mt19937 random(3);
+  std::vector<std::vector<TokenId>> histories = {{1}};
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::pair<std::vector<TokenId>, std::shared_ptr<CollectingSink>>> calls;
+    for (int i = 0; i < 5; ++i) {
+      std::vector<TokenId> prompt = histories[random() % histories.size()];
+      prompt.resize(1 + random() % prompt.size());
+      for (unsigned n = random() % 6; n > 0; --n) prompt.push_back(static_cast<TokenId>(random() % 4));
+      auto sink = std::make_shared<CollectingSink>();
+      const Result<RequestId> id = engine_->Submit(Greedy(prompt, 1 + random() % 12), sink);
+      ASSERT_TRUE(id.ok()) << id.status();
+      if (random() % 5 == 0) engine_->Cancel(*id);
+      calls.emplace_back(std::move(prompt), sink);
+    }
+    for (const auto& [prompt, sink] : calls) {
+      ASSERT_TRUE(sink->Wait());
+      ASSERT_EQ(sink->tokens, model_.Continue(prompt, static_cast<int>(sink->tokens.size())));
+      std::vector<TokenId> history = prompt;
+      history.insert(history.end(), sink->tokens.begin(), sink->tokens.end());
+      if (history.size() < 60) histories.push_back(std::move(history));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ac::engine

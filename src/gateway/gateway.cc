@@ -1,0 +1,243 @@
+#include "gateway/gateway.h"
+
+#include <utility>
+
+#include "api/errors.h"
+#include "json/json.h"
+#include "obs/metrics.h"
+
+namespace ac::gateway {
+namespace {
+
+using api::Dialect;
+using api::Endpoint;
+using http::Exchange;
+
+// What the shape of an error depends on. Paths both dialects have are told apart by the headers that
+// Anthropic's clients always send.
+Dialect DialectOfPath(std::string_view path) {
+  return path.starts_with("/v1/messages") ? Dialect::kAnthropic : Dialect::kOpenAi;
+}
+Dialect DialectOfRequest(const http::Request& request) {
+  return request.headers.Has("anthropic-version") ? Dialect::kAnthropic
+                                                  : DialectOfPath(request.path);
+}
+
+void RespondError(Exchange& exchange, Dialect dialect, const Status& status) {
+  const api::ErrorReply reply = api::EncodeError(dialect, status);
+  http::Response response =
+      http::Response::Make(reply.http_status, "application/json", reply.body);
+  for (const auto& [name, value] : reply.headers) response.headers.Add(name, value);
+  exchange.Respond(std::move(response));
+}
+
+void RespondJson(Exchange& exchange, std::string body) {
+  exchange.Respond(http::Response::Make(200, "application/json", std::move(body)));
+}
+
+std::string FirstHeader(const http::Request& request,
+                        std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (request.headers.Has(name)) return std::string(request.headers.Get(name));
+  }
+  return {};
+}
+
+// Paths in the table that end in '/' match everything below them.
+bool Matches(std::string_view pattern, std::string_view path) {
+  if (pattern == path) return true;
+  return pattern.size() > 1 && pattern.ends_with('/') && path.starts_with(pattern) &&
+         path.size() > pattern.size();
+}
+
+Code CodeOfHttpStatus(int status) {
+  switch (status) {
+    case 408: return Code::kDeadlineExceeded;
+    case 413:
+    case 431: return Code::kTooLarge;
+    case 503: return Code::kOverloaded;
+    case 500: return Code::kInternal;
+    default: return Code::kInvalidArgument;
+  }
+}
+
+}  // namespace
+
+const Gateway::Route Gateway::kRoutes[] = {
+    {"POST", "/v1/messages", &Gateway::HandleMessages, false},
+    {"POST", "/v1/messages/count_tokens", &Gateway::HandleCountTokens, false},
+    {"POST", "/v1/chat/completions", &Gateway::HandleChatCompletions, false},
+    {"POST", "/v1/completions", &Gateway::HandleCompletions, false},
+    {"POST", "/v1/responses", &Gateway::HandleResponses, false},
+    {"GET", "/v1/models", &Gateway::HandleModels, false},
+    {"GET", "/v1/models/", &Gateway::HandleModel, false},
+    {"GET", "/metrics", &Gateway::HandleMetrics, false},
+    {"GET", "/health/live", &Gateway::HandleLive, true},
+    {"GET", "/health/ready", &Gateway::HandleReady, true},
+    {"GET", "/", &Gateway::HandleRoot, true},
+};
+
+Gateway::Gateway(GatewayOptions options, backend::Backend& backend, Clock& clock)
+    : options_(std::move(options)), backend_(backend), clock_(clock) {
+  ticker_ = std::thread([this] { TickLoop(); });
+}
+
+Gateway::~Gateway() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyAll();
+  ticker_.join();
+  std::list<std::shared_ptr<ReplySession>> sessions;
+  {
+    MutexLock lock(mutex_);
+    sessions.swap(sessions_);
+  }
+  for (const auto& session : sessions) session->Drop();
+}
+
+void Gateway::Handle(http::Request request, ExchangePtr exchange) {
+  const Dialect dialect = DialectOfRequest(request);
+  const Route* found = nullptr;
+  bool path_known = false;
+  // HEAD is GET without the body, which the server leaves out.
+  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  for (const Route& route : kRoutes) {
+    if (!Matches(route.path, request.path)) continue;
+    path_known = true;
+    if (route.method == method) found = &route;
+  }
+  AccessPolicy policy = options_.access;
+  if (found != nullptr && found->is_open) policy.api_key.clear();
+  const Status access = CheckAccess(policy, {.host = request.headers.Get("host"),
+                                             .origin = request.headers.Get("origin"),
+                                             .x_api_key = request.headers.Get("x-api-key"),
+                                             .authorization = request.headers.Get("authorization")});
+  if (!access.ok()) return RespondError(*exchange, dialect, access);
+  if (found == nullptr && path_known) {
+    return RespondError(*exchange, dialect,
+                        Status(Code::kUnsupported, "[gateway] " + request.method +
+                                                       " is not a method of " + request.path));
+  }
+  if (found == nullptr) {
+    return RespondError(*exchange, dialect, NotFound("[gateway] no such path: " + request.path));
+  }
+  (this->*found->handler)(request, exchange);
+}
+
+http::ErrorBody Gateway::WordError(int status, std::string_view message, std::string_view path) {
+  const api::ErrorReply reply = api::EncodeError(
+      DialectOfPath(path), Status(CodeOfHttpStatus(status), "[http] " + std::string(message)));
+  return {"application/json", reply.body};
+}
+
+// --- Routes ---------------------------------------------------------------------------------------
+
+void Gateway::HandleMessages(const http::Request& request, const ExchangePtr& exchange) {
+  StartReply(Endpoint::kMessages, request, exchange);
+}
+void Gateway::HandleChatCompletions(const http::Request& request, const ExchangePtr& exchange) {
+  StartReply(Endpoint::kChatCompletions, request, exchange);
+}
+void Gateway::HandleCompletions(const http::Request& request, const ExchangePtr& exchange) {
+  StartReply(Endpoint::kCompletions, request, exchange);
+}
+void Gateway::HandleResponses(const http::Request& request, const ExchangePtr& exchange) {
+  StartReply(Endpoint::kResponses, request, exchange);
+}
+
+void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
+                         const ExchangePtr& exchange) {
+  const api::RequestHeaders headers{
+      .session_id = FirstHeader(request, {"x-claude-code-session-id", "x-session-id"}),
+      .agent_id = FirstHeader(request, {"x-claude-code-agent-id"}),
+      .parent_agent_id = FirstHeader(request, {"x-claude-code-parent-agent-id"})};
+  Result<chat::ChatRequest> parsed = api::ParseRequest(endpoint, request.body, headers);
+  if (!parsed.ok()) return RespondError(*exchange, api::DialectOf(endpoint), parsed.status());
+  if (!parsed->previous_response_id.empty()) {
+    return RespondError(*exchange, api::DialectOf(endpoint),
+                        Unsupported("[gateway] previous_response_id: replies are not stored; send "
+                                    "the whole conversation in input"));
+  }
+  auto session = std::make_shared<ReplySession>(endpoint, *parsed, exchange, clock_);
+  {
+    MutexLock lock(mutex_);
+    sessions_.push_back(session);
+  }
+  session->Start(backend_, std::move(parsed).value());
+}
+
+void Gateway::HandleCountTokens(const http::Request& request, const ExchangePtr& exchange) {
+  Result<chat::ChatRequest> parsed = api::ParseRequest(Endpoint::kCountTokens, request.body);
+  if (!parsed.ok()) return RespondError(*exchange, Dialect::kAnthropic, parsed.status());
+  backend_.CountTokens(std::move(parsed).value(), [exchange](Result<int64_t> tokens) {
+    if (!tokens.ok()) return RespondError(*exchange, Dialect::kAnthropic, tokens.status());
+    RespondJson(*exchange, api::EncodeTokenCount(*tokens));
+  });
+}
+
+void Gateway::HandleModels(const http::Request& request, const ExchangePtr& exchange) {
+  RespondJson(*exchange, api::EncodeModelList(DialectOfRequest(request), backend_.Models()));
+}
+
+void Gateway::HandleModel(const http::Request& request, const ExchangePtr& exchange) {
+  const std::string_view id =
+      std::string_view(request.path).substr(std::string_view("/v1/models/").size());
+  for (const api::ModelInfo& model : backend_.Models()) {
+    if (model.id == id || model.id == api::ModelIdFromDiscovery(id)) {
+      return RespondJson(*exchange, api::EncodeModel(DialectOfRequest(request), model));
+    }
+  }
+  RespondError(*exchange, DialectOfRequest(request),
+               NotFound("[gateway] no model " + std::string(id) + "; see /v1/models"));
+}
+
+void Gateway::HandleRoot(const http::Request&, const ExchangePtr& exchange) {
+  const json::Object about{{"name", "anyclaude"},
+                           {"version", options_.version},
+                           {"endpoints",
+                            {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions",
+                             "/v1/completions", "/v1/responses", "/v1/models", "/health/live",
+                             "/health/ready", "/metrics"}}};
+  RespondJson(*exchange, json::WritePretty(about) + "\n");
+}
+
+void Gateway::HandleLive(const http::Request&, const ExchangePtr& exchange) {
+  RespondJson(*exchange, R"({"status":"live"})");
+}
+
+void Gateway::HandleReady(const http::Request&, const ExchangePtr& exchange) {
+  RespondJson(*exchange, R"({"status":"ready"})");
+}
+
+void Gateway::HandleMetrics(const http::Request&, const ExchangePtr& exchange) {
+  exchange->Respond(http::Response::Make(200, "text/plain; version=0.0.4; charset=utf-8",
+                                         obs::RenderPrometheus()));
+}
+
+// --- The ticker -----------------------------------------------------------------------------------
+
+void Gateway::TickLoop() {
+  while (true) {
+    std::list<std::shared_ptr<ReplySession>> over;
+    std::list<std::shared_ptr<ReplySession>> running;
+    {
+      MutexLock lock(mutex_);
+      if (!stopping_) wake_.WaitFor(mutex_, options_.tick);
+      if (stopping_) return;
+      for (auto it = sessions_.begin(); it != sessions_.end();) {
+        const auto here = it++;
+        if ((*here)->done()) {
+          over.splice(over.end(), sessions_, here);
+        } else {
+          running.push_back(*here);
+        }
+      }
+    }
+    for (const auto& session : over) session->Drop();
+    for (const auto& session : running) session->Tick(options_.ping_interval);
+  }
+}
+
+}  // namespace ac::gateway
