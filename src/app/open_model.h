@@ -1,0 +1,34 @@
+// Opening a model for a command: path, weights, tokenizer, engine, with what the user should know
+// printed on stderr.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/config.h"
+#include "app/model_path.h"
+#include "base/status.h"
+#include "engine/engine.h"
+#include "engine/loaded_model.h"
+
+namespace ac::app {
+
+struct OpenedModel {
+  ResolvedModel resolved;
+  std::unique_ptr<engine::LoadedModel> loaded;
+
+  // A new engine over this model with the configured KV budget.
+  Result<std::unique_ptr<engine::Engine>> MakeEngine(const Config& config,
+                                                     engine::EngineOptions options = {}) const;
+};
+
+Result<OpenedModel> OpenModel(const Config& config, const std::string& requested);
+
+// The tokenizer alone; works on files without weights.
+struct OpenedVocabulary {
+  std::unique_ptr<weights::ModelFile> file;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+};
+Result<OpenedVocabulary> OpenVocabulary(const Config& config, const std::string& requested);
+
+}  // namespace ac::app

@@ -1,0 +1,132 @@
+#include "backend/local_backend.h"
+
+#include <random>
+#include <utility>
+
+#include "api/errors.h"
+#include "backend/local_call.h"
+
+namespace ac::backend {
+namespace {
+
+uint64_t RandomSeed() {
+  static thread_local std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
+                                    const std::string& architecture) {
+  engine::GenerateRequest settings;
+  engine::SamplingParams& sampling = settings.sampling;
+  sampling = RecommendedSampling(architecture);
+  const chat::Sampling& asked = request.sampling;
+  if (asked.temperature) sampling.temperature = *asked.temperature;
+  if (asked.top_p) sampling.top_p = *asked.top_p;
+  if (asked.top_k) sampling.top_k = static_cast<int>(*asked.top_k);
+  if (asked.min_p) sampling.min_p = *asked.min_p;
+  if (asked.repetition_penalty) sampling.repetition_penalty = *asked.repetition_penalty;
+  if (asked.presence_penalty) sampling.presence_penalty = *asked.presence_penalty;
+  if (asked.frequency_penalty) sampling.frequency_penalty = *asked.frequency_penalty;
+  for (const auto& [token, bias] : asked.logit_bias) {
+    sampling.logit_bias.emplace_back(static_cast<engine::TokenId>(token),
+                                     static_cast<float>(bias));
+  }
+  sampling.seed = asked.seed ? static_cast<uint64_t>(*asked.seed) : RandomSeed();
+  settings.max_tokens = request.max_tokens.value_or(0);
+  settings.stop_strings = request.stop;
+  settings.top_logprobs = request.logprobs ? request.top_logprobs : -1;
+  settings.client = request.metadata.session_id + "/" + request.metadata.agent_id;
+  return settings;
+}
+
+// Asked to guarantee a shape that free text cannot guarantee.
+Status CheckSupported(const chat::ChatRequest& request) {
+  if (request.response_format.kind == chat::ResponseFormat::Kind::kJsonSchema &&
+      request.response_format.strict) {
+    return Unsupported("response_format: strict JSON schemas are not supported by the local engine");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+engine::SamplingParams RecommendedSampling(std::string_view architecture) {
+  engine::SamplingParams params;
+  if (architecture.starts_with("qwen")) {
+    params.temperature = 0.7;
+    params.top_p = 0.8;
+    params.top_k = 20;
+    params.repetition_penalty = 1.05;
+    params.penalty_window = 256;
+  } else {
+    params.temperature = 0.6;
+    params.top_p = 0.9;
+  }
+  return params;
+}
+
+// Destroying it stops the work.
+class LocalBackend::RunningCall : public Call {
+ public:
+  explicit RunningCall(std::shared_ptr<LocalCall> call) : call_(std::move(call)) {}
+  ~RunningCall() override { call_->Detach(); }
+
+ private:
+  const std::shared_ptr<LocalCall> call_;
+};
+
+LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
+                           std::unique_ptr<const PromptBuilder> prompts, LocalOptions options)
+    : engine_(engine),
+      tokenizer_(tokenizer),
+      prompts_(std::move(prompts)),
+      options_(std::move(options)),
+      preparation_(options_.preparation_threads) {}
+
+LocalBackend::~LocalBackend() = default;
+
+std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
+                                          std::shared_ptr<chat::ChatSink> sink) {
+  chat::IdSource& ids = options_.ids != nullptr ? *options_.ids : chat::IdSource::Random();
+  auto call = std::make_shared<LocalCall>(engine_, std::move(sink), ids);
+  preparation_.Post([this, call, request = std::move(request)] {
+    if (Status status = CheckSupported(request); !status.ok()) return call->Fail(status);
+    std::vector<std::vector<int32_t>> prompts;
+    for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
+    if (request.prompts.empty()) {
+      Result<std::vector<int32_t>> tokens = prompts_->Tokens(request);
+      if (!tokens.ok()) return call->Fail(tokens.status());
+      prompts.push_back(std::move(tokens).value());
+    }
+    for (const auto& prompt : prompts) {
+      const auto count = static_cast<int64_t>(prompt.size());
+      if (count >= engine_.context_length()) {
+        return call->Fail(api::PromptTooLong(count, engine_.context_length() - 1));
+      }
+    }
+    const ReplyFormat format = request.prompts.empty()
+                                   ? ReplyFormat::ForChat(request, prompts_->source())
+                                   : ReplyFormat::PlainText();
+    call->Submit(request, std::move(prompts), SettingsFor(request, options_.architecture), format);
+  });
+  return std::make_unique<RunningCall>(std::move(call));
+}
+
+void LocalBackend::CountTokens(chat::ChatRequest request,
+                               std::function<void(Result<int64_t>)> done) {
+  preparation_.Post([this, request = std::move(request), done = std::move(done)] {
+    const Result<std::vector<int32_t>> tokens = prompts_->Tokens(request);
+    if (!tokens.ok()) return done(tokens.status());
+    done(static_cast<int64_t>(tokens->size()));
+  });
+}
+
+std::vector<api::ModelInfo> LocalBackend::Models() const {
+  return {{.id = options_.model_id,
+           .display_name = options_.display_name,
+           .context_window = engine_.context_length(),
+           .max_output_tokens = engine_.context_length(),
+           .created = 0}};
+}
+
+}  // namespace ac::backend

@@ -1,0 +1,56 @@
+// Answers conversations with the embedded engine.
+//
+// Start() posts the slow part (template, tokeniser) to preparation threads, submits to the engine and
+// turns its tokens into chat events: text, thinking, tool calls, usage. Thread-safe; must be
+// destroyed before the engine.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/prompt_builder.h"
+#include "backend/task_queue.h"
+#include "base/clock.h"
+#include "chat/ids.h"
+#include "engine/engine.h"
+#include "tokenizer/tokenizer.h"
+
+namespace ac::backend {
+
+struct LocalOptions {
+  std::string model_id;      // "qwen2.5-coder-7b-q4_k_m"
+  std::string display_name;
+  std::string architecture;  // decides the recommended sampling values
+  chat::IdSource* ids = nullptr;  // null: random ones
+  int preparation_threads = 1;
+};
+
+// What a request leaves unset, by architecture: the values the models' makers recommend.
+engine::SamplingParams RecommendedSampling(std::string_view architecture);
+
+class LocalBackend : public Backend {
+ public:
+  LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
+               std::unique_ptr<const PromptBuilder> prompts, LocalOptions options);
+  ~LocalBackend() override;
+
+  std::unique_ptr<Call> Start(chat::ChatRequest request,
+                              std::shared_ptr<chat::ChatSink> sink) override;
+  void CountTokens(chat::ChatRequest request, std::function<void(Result<int64_t>)> done) override;
+  std::vector<api::ModelInfo> Models() const override;
+
+  const PromptBuilder& prompts() const { return *prompts_; }
+
+ private:
+  class RunningCall;
+
+  engine::Engine& engine_;
+  const tokenizer::Tokenizer& tokenizer_;
+  const std::unique_ptr<const PromptBuilder> prompts_;
+  const LocalOptions options_;
+  TaskQueue preparation_;
+};
+
+}  // namespace ac::backend

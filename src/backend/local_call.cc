@@ -1,0 +1,113 @@
+#include "backend/local_call.h"
+
+#include <utility>
+
+namespace ac::backend {
+
+// Receives one generation's tokens on the engine thread.
+class LocalCall::ChoiceSink : public engine::TokenSink {
+ public:
+  ChoiceSink(std::shared_ptr<LocalCall> call, int choice)
+      : call_(std::move(call)), choice_(choice) {}
+
+  void OnStart(int64_t prompt_tokens, int64_t cached_tokens) override {
+    call_->OnStart(choice_, prompt_tokens, cached_tokens);
+  }
+  void OnProgress(int64_t done, int64_t total) override {
+    call_->OnProgress(choice_, done, total);
+  }
+  void OnToken(const engine::TokenEvent& event) override { call_->OnToken(choice_, event); }
+  void OnFinish(const engine::FinishInfo& info) override { call_->OnFinish(choice_, info); }
+
+ private:
+  const std::shared_ptr<LocalCall> call_;
+  const int choice_;
+};
+
+void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector<int32_t>> prompts,
+                       const engine::GenerateRequest& settings, const ReplyFormat& format) {
+  MutexLock lock(mutex_);
+  if (sink_ == nullptr) return;  // detached while the prompt was prepared
+  model_ = request.model;
+  const size_t per_prompt = static_cast<size_t>(request.n);
+  for (size_t i = 0; i < prompts.size() * per_prompt; ++i) {
+    replies_.emplace_back(static_cast<int>(i), format, ids_);
+  }
+  for (size_t i = 0; i < replies_.size(); ++i) {
+    engine::GenerateRequest generate = settings;
+    generate.prompt = prompts[i / per_prompt];
+    generate.sampling.seed += i;  // replies to one prompt must differ
+    Result<engine::RequestId> id = engine_.Submit(
+        std::move(generate), std::make_shared<ChoiceSink>(shared_from_this(), static_cast<int>(i)));
+    if (!id.ok()) return FailLocked(id.status());
+    requests_.push_back(*id);
+  }
+}
+
+void LocalCall::Fail(const Status& status) {
+  MutexLock lock(mutex_);
+  FailLocked(status);
+}
+
+void LocalCall::FailLocked(const Status& status) {
+  if (sink_ == nullptr) return;
+  const int64_t retry_after = status.code() == Code::kOverloaded ? 5 : 0;
+  Emit({.value = chat::Error{.status = status, .retry_after_s = retry_after}});
+  sink_ = nullptr;
+  for (const engine::RequestId id : requests_) engine_.Cancel(id);
+}
+
+void LocalCall::Detach() {
+  MutexLock lock(mutex_);
+  sink_ = nullptr;
+  for (const engine::RequestId id : requests_) engine_.Cancel(id);
+}
+
+void LocalCall::Emit(chat::ChatEvent event) { sink_->OnEvent(std::move(event)); }
+
+void LocalCall::EmitAll(std::vector<chat::ChatEvent> events) {
+  for (chat::ChatEvent& event : events) Emit(std::move(event));
+}
+
+void LocalCall::OnStart(int, int64_t prompt_tokens, int64_t cached_tokens) {
+  MutexLock lock(mutex_);
+  if (sink_ == nullptr) return;
+  // The n replies to one prompt share it: the others find it in the cache and it is counted once.
+  if (started_) return;
+  started_ = true;
+  usage_.cache_read = cached_tokens;
+  usage_.cache_creation = 0;
+  usage_.input_tokens = prompt_tokens - cached_tokens;
+  Emit({.value = chat::MessageStart{.id = ids_.Next(chat::kMessageIdPrefix),
+                                    .model = model_,
+                                    .usage = usage_,
+                                    .diagnosis = std::nullopt}});
+}
+
+void LocalCall::OnProgress(int choice, int64_t done, int64_t total) {
+  MutexLock lock(mutex_);
+  if (sink_ == nullptr || choice != 0 || done == total) return;
+  Emit({.value = chat::Ping{.prompt_done = done, .prompt_total = total}});
+}
+
+void LocalCall::OnToken(int choice, const engine::TokenEvent& event) {
+  MutexLock lock(mutex_);
+  if (sink_ == nullptr) return;
+  EmitAll(replies_[static_cast<size_t>(choice)].Token(event));
+}
+
+void LocalCall::OnFinish(int choice, const engine::FinishInfo& info) {
+  MutexLock lock(mutex_);
+  if (sink_ == nullptr) return;
+  if (info.reason == engine::FinishReason::kFailed ||
+      info.reason == engine::FinishReason::kCancelled) {
+    return FailLocked(info.status);
+  }
+  usage_.output_tokens += info.output_tokens;
+  EmitAll(replies_[static_cast<size_t>(choice)].Finish(info, usage_));
+  if (++finished_ < replies_.size()) return;
+  Emit({.value = chat::MessageStop{}});
+  sink_ = nullptr;
+}
+
+}  // namespace ac::backend

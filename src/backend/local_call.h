@@ -1,0 +1,57 @@
+// One conversation being answered by the engine: its replies (n of them), their events, their end.
+//
+// Shared between the Call the caller holds and the engine's sinks. Emission is serialised by a
+// mutex; after Detach() nothing reaches the sink any more. Private to backend/.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/reply_stream.h"
+#include "base/mutex.h"
+#include "chat/chat.h"
+#include "chat/event.h"
+#include "chat/ids.h"
+#include "engine/engine.h"
+
+namespace ac::backend {
+
+class LocalCall : public std::enable_shared_from_this<LocalCall> {
+ public:
+  LocalCall(engine::Engine& engine, std::shared_ptr<chat::ChatSink> sink, chat::IdSource& ids)
+      : engine_(engine), ids_(ids), sink_(std::move(sink)) {}
+
+  // Submits one generation per prompt and choice. A failure is reported through the sink.
+  void Submit(const chat::ChatRequest& request, std::vector<std::vector<int32_t>> prompts,
+              const engine::GenerateRequest& settings, const ReplyFormat& format);
+  // One Error event, then nothing.
+  void Fail(const Status& status);
+  // The caller is gone: nothing is emitted any more, the engine stops its work.
+  void Detach();
+
+ private:
+  class ChoiceSink;
+
+  void OnStart(int choice, int64_t prompt_tokens, int64_t cached_tokens);
+  void OnProgress(int choice, int64_t done, int64_t total);
+  void OnToken(int choice, const engine::TokenEvent& event);
+  void OnFinish(int choice, const engine::FinishInfo& info);
+  void Emit(chat::ChatEvent event) AC_REQUIRES(mutex_);
+  void EmitAll(std::vector<chat::ChatEvent> events) AC_REQUIRES(mutex_);
+  void FailLocked(const Status& status) AC_REQUIRES(mutex_);
+
+  engine::Engine& engine_;
+  chat::IdSource& ids_;
+
+  Mutex mutex_;
+  std::shared_ptr<chat::ChatSink> sink_ AC_GUARDED_BY(mutex_);  // null once over or detached
+  std::vector<ReplyStream> replies_ AC_GUARDED_BY(mutex_);
+  std::vector<engine::RequestId> requests_ AC_GUARDED_BY(mutex_);
+  std::string model_ AC_GUARDED_BY(mutex_);
+  chat::Usage usage_ AC_GUARDED_BY(mutex_);
+  bool started_ AC_GUARDED_BY(mutex_) = false;
+  size_t finished_ AC_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ac::backend
