@@ -33,7 +33,6 @@ int Main(int argc, char** argv) {
   RegisterTokenize(app, &chosen);
   RegisterTemplate(app, &chosen);
   RegisterModels(app, &chosen);
-  RegisterBench(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   try {

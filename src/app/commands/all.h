@@ -11,7 +11,6 @@ void RegisterChat(CLI::App& app, Action* chosen);
 void RegisterTokenize(CLI::App& app, Action* chosen);
 void RegisterTemplate(CLI::App& app, Action* chosen);
 void RegisterModels(CLI::App& app, Action* chosen);
-void RegisterBench(CLI::App& app, Action* chosen);
 void RegisterDoctor(CLI::App& app, Action* chosen);
 void RegisterConfig(CLI::App& app, Action* chosen);
 
