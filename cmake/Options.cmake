@@ -20,6 +20,8 @@ option(AC_THREAD_SAFETY "clang -Wthread-safety as errors" OFF)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
                     -Werror -fno-omit-frame-pointer)
+# Designated initialisers name what matters; the members they leave out are value-initialised.
+add_compile_options(-Wno-missing-field-initializers)
 # GCC 12 reports false positives of these from inside libstdc++ and Boost at -O2.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds

@@ -213,7 +213,7 @@ void Gateway::HandleReady(const http::Request&, const ExchangePtr& exchange) {
 
 void Gateway::HandleMetrics(const http::Request&, const ExchangePtr& exchange) {
   exchange->Respond(http::Response::Make(200, "text/plain; version=0.0.4; charset=utf-8",
-                                         obs::RenderPrometheus()));
+                                         obs::Metrics::Default().RenderPrometheus()));
 }
 
 // --- The ticker -----------------------------------------------------------------------------------
