@@ -102,7 +102,8 @@ void Gateway::Handle(http::Request request, ExchangePtr exchange) {
   const Route* found = nullptr;
   bool path_known = false;
   // HEAD is GET without the body, which the server leaves out.
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  std::string_view method = request.method;
+  if (method == "HEAD") method = "GET";
   for (const Route& route : kRoutes) {
     if (!Matches(route.path, request.path)) continue;
     path_known = true;

@@ -1,0 +1,253 @@
+#include "gateway/gateway.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "api/errors.h"
+#include "support/raw_http.h"
+
+namespace ac::gateway {
+namespace {
+
+using ac::testing::RawConnection;
+using ac::testing::RawReply;
+using ac::testing::RawRequest;
+
+// A backend that plays a list of events, or waits until its call is destroyed.
+class PlayedBackend : public backend::Backend {
+ public:
+  class PlayedCall : public backend::Call {
+   public:
+    explicit PlayedCall(PlayedBackend& owner) : owner_(owner) {}
+    ~PlayedCall() override {
+      if (thread.joinable()) thread.join();
+      ++owner_.destroyed;
+    }
+    std::thread thread;
+
+   private:
+    PlayedBackend& owner_;
+  };
+
+  std::unique_ptr<backend::Call> Start(chat::ChatRequest request,
+                                       std::shared_ptr<chat::ChatSink> sink) override {
+    last_request = std::move(request);
+    auto call = std::make_unique<PlayedCall>(*this);
+    call->thread = std::thread([this, sink] {
+      for (const chat::ChatEvent& event : events) sink->OnEvent(event);
+    });
+    return call;
+  }
+  void CountTokens(chat::ChatRequest, std::function<void(Result<int64_t>)> done) override {
+    done(int64_t{1234});
+  }
+  std::vector<api::ModelInfo> Models() const override {
+    return {{.id = "toy", .display_name = "Toy", .context_window = 4096}};
+  }
+
+  std::vector<chat::ChatEvent> events;
+  chat::ChatRequest last_request;
+  std::atomic<int> destroyed{0};
+};
+
+std::vector<chat::ChatEvent> HelloReply() {
+  const chat::Usage usage{.input_tokens = 7, .cache_read = 3, .output_tokens = 2};
+  return {{.value = chat::MessageStart{.id = "msg_1", .model = "m", .usage = usage}},
+          {.value = chat::BlockStart{.index = 0, .block = {.value = chat::Text{}}}},
+          {.value = chat::TextDelta{.index = 0, .text = "Hello"}},
+          {.value = chat::TextDelta{.index = 0, .text = " you"}},
+          {.value = chat::BlockStop{.index = 0}},
+          {.value = chat::MessageDelta{.usage = usage}},
+          {.value = chat::MessageStop{}}};
+}
+
+constexpr const char* kAsk =
+    R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}]})";
+constexpr const char* kAskStream =
+    R"({"model":"m","max_tokens":5,"stream":true,"messages":[{"role":"user","content":"hi"}]})";
+
+class GatewayTest : public ::testing::Test {
+ protected:
+  void Start(GatewayOptions options = {}) {
+    if (options.access.listen_host.empty()) options.access.listen_host = "127.0.0.1";
+    options.tick = std::chrono::milliseconds(20);
+    gateway_ = std::make_unique<Gateway>(options, backend_);
+    http::ServerOptions server_options;
+    server_options.limits.max_body_bytes = 1 << 20;
+    server_options.error_body = &Gateway::WordError;
+    auto server = http::Server::Create(
+        server_options, [this](http::Request request, std::shared_ptr<http::Exchange> exchange) {
+          gateway_->Handle(std::move(request), std::move(exchange));
+        });
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = std::move(server).value();
+  }
+  void TearDown() override {
+    if (server_ != nullptr) server_->Shutdown(std::chrono::milliseconds(0));
+  }
+  RawReply Ask(const std::string& method, const std::string& path, const std::string& body = "",
+               const std::string& headers = "") {
+    return RawRequest(server_->port(), method, path, body, headers);
+  }
+
+  PlayedBackend backend_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<http::Server> server_;
+};
+
+TEST_F(GatewayTest, AnswersAWholeMessage) {
+  backend_.events = HelloReply();
+  Start();
+  const RawReply reply = Ask("POST", "/v1/messages", kAsk);
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_NE(reply.body.find("\"text\":\"Hello you\""), std::string::npos) << reply.body;
+  EXPECT_NE(reply.body.find("\"cache_read_input_tokens\":3"), std::string::npos) << reply.body;
+}
+
+TEST_F(GatewayTest, StreamsEventsInTheAnthropicOrder) {
+  backend_.events = HelloReply();
+  Start();
+  const RawReply reply = Ask("POST", "/v1/messages?beta=true", kAskStream);
+  EXPECT_EQ(reply.status, 200);
+  size_t at = 0;
+  for (const char* name : {"message_start", "content_block_start", "content_block_delta",
+                           "content_block_delta", "content_block_stop", "message_delta",
+                           "message_stop"}) {
+    at = reply.body.find(std::string("event: ") + name + "\n", at);
+    ASSERT_NE(at, std::string::npos) << name << " missing in\n" << reply.body;
+    ++at;
+  }
+}
+
+TEST_F(GatewayTest, StreamsChatCompletions) {
+  backend_.events = HelloReply();
+  Start();
+  const RawReply reply = Ask("POST", "/v1/chat/completions", kAskStream);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_NE(reply.body.find("\"content\":\"Hello\""), std::string::npos) << reply.body;
+  EXPECT_NE(reply.body.find("data: [DONE]"), std::string::npos);
+}
+
+TEST_F(GatewayTest, AnErrorBeforeTheStartHasAnHttpStatus) {
+  backend_.events = {{.value = chat::Error{.status = api::PromptTooLong(5000, 4096)}}};
+  Start();
+  const RawReply reply = Ask("POST", "/v1/messages", kAskStream);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_NE(reply.body.find("prompt is too long: 5000 tokens > 4096 maximum"), std::string::npos)
+      << reply.body;
+}
+
+TEST_F(GatewayTest, AnErrorAfterTheStartIsAnEvent) {
+  backend_.events = HelloReply();
+  backend_.events.resize(3);
+  backend_.events.push_back({.value = chat::Error{.status = Internal("[x] broken")}});
+  Start();
+  const RawReply reply = Ask("POST", "/v1/messages", kAskStream);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_NE(reply.body.find("event: error"), std::string::npos) << reply.body;
+}
+
+TEST_F(GatewayTest, SilentStreamsGetPings) {
+  backend_.events = {HelloReply()[0]};
+  Start({.ping_interval = std::chrono::milliseconds(50)});
+  RawConnection connection(server_->port());
+  const std::string body = kAskStream;
+  ASSERT_TRUE(connection.Send("POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                              std::to_string(body.size()) + "\r\n\r\n" + body));
+  std::string seen;
+  EXPECT_TRUE(connection.ReceiveUntil("event: ping", &seen)) << seen;
+  EXPECT_LT(seen.find("event: message_start"), seen.find("event: ping"));
+}
+
+TEST_F(GatewayTest, AClientThatLeavesEndsItsCall) {
+  backend_.events = {HelloReply()[0]};
+  Start();
+  {
+    RawConnection connection(server_->port());
+    const std::string body = kAskStream;
+    ASSERT_TRUE(connection.Send(
+        "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body));
+    std::string seen;
+    ASSERT_TRUE(connection.ReceiveUntil("message_start", &seen));
+    EXPECT_EQ(backend_.destroyed, 0);
+  }
+  for (int i = 0; i < 200 && backend_.destroyed == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(backend_.destroyed, 1);
+}
+
+TEST_F(GatewayTest, FinishedCallsAreForgotten) {
+  backend_.events = HelloReply();
+  Start();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Ask("POST", "/v1/messages", kAsk).status, 200);
+  for (int i = 0; i < 200 && backend_.destroyed < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(backend_.destroyed, 5);
+}
+
+TEST_F(GatewayTest, ListsModelsInBothDialects) {
+  Start();
+  EXPECT_NE(Ask("GET", "/v1/models").body.find("toy"), std::string::npos);
+  const RawReply anthropic = Ask("GET", "/v1/models?limit=1000", "", "anthropic-version: 2023-06-01\r\n");
+  EXPECT_NE(anthropic.body.find("anthropic-local-toy"), std::string::npos) << anthropic.body;
+  EXPECT_EQ(Ask("GET", "/v1/models/toy").status, 200);
+  EXPECT_EQ(Ask("GET", "/v1/models/anthropic-local-toy").status, 200);
+  EXPECT_EQ(Ask("GET", "/v1/models/other").status, 404);
+}
+
+TEST_F(GatewayTest, CountsTokens) {
+  Start();
+  const RawReply reply = Ask("POST", "/v1/messages/count_tokens", kAsk);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_NE(reply.body.find("\"input_tokens\":1234"), std::string::npos) << reply.body;
+}
+
+TEST_F(GatewayTest, WrongPathsMethodsAndBodiesAreNamed) {
+  Start();
+  EXPECT_EQ(Ask("GET", "/nowhere").status, 404);
+  const RawReply method = Ask("GET", "/v1/messages");
+  EXPECT_GE(method.status, 400);
+  EXPECT_NE(method.body.find("GET is not a method"), std::string::npos) << method.body;
+  const RawReply broken = Ask("POST", "/v1/messages", "{\n  \"model\": oops}");
+  EXPECT_EQ(broken.status, 400);
+  EXPECT_NE(broken.body.find("line 2, column"), std::string::npos) << broken.body;
+}
+
+TEST_F(GatewayTest, HealthAndRootAndMetricsAnswer) {
+  Start();
+  EXPECT_EQ(Ask("GET", "/health/live").status, 200);
+  EXPECT_EQ(Ask("GET", "/health/ready").status, 200);
+  EXPECT_EQ(Ask("GET", "/metrics").status, 200);
+  EXPECT_EQ(Ask("HEAD", "/").status, 200);
+  EXPECT_NE(Ask("GET", "/").body.find("anyclaude"), std::string::npos);
+}
+
+TEST_F(GatewayTest, AKeyIsNeededWhereOneIsSetExceptForProbes) {
+  Start({.access = {.api_key = "k1", .listen_host = "127.0.0.1"}});
+  backend_.events = HelloReply();
+  EXPECT_EQ(Ask("POST", "/v1/messages", kAsk).status, 401);
+  EXPECT_EQ(Ask("POST", "/v1/messages", kAsk, "x-api-key: k1\r\n").status, 200);
+  EXPECT_EQ(Ask("GET", "/v1/models").status, 401);
+  EXPECT_EQ(Ask("GET", "/health/live").status, 200);
+}
+
+TEST_F(GatewayTest, BrowsersFromOtherSitesAreRefused) {
+  Start();
+  EXPECT_EQ(Ask("GET", "/v1/models", "", "Origin: https://evil.example\r\n").status, 403);
+}
+
+TEST_F(GatewayTest, ServerErrorsSpeakTheClientsDialect) {
+  Start();
+  const std::string huge = "{\"x\":\"" + std::string(2 << 20, 'a') + "\"}";
+  const RawReply reply = Ask("POST", "/v1/messages", huge);
+  EXPECT_EQ(reply.status, 413);
+  EXPECT_NE(reply.body.find("request_too_large"), std::string::npos) << reply.body;
+}
+
+}  // namespace
+}  // namespace ac::gateway
