@@ -16,12 +16,16 @@ class FunctionRef;
 
 template <typename R, typename... Args>
 class FunctionRef<R(Args...)> {
- public:
+  // Not copies of itself, which the constructor below would otherwise win; not plain functions,
+  // whose addresses need not fit a void*.
   template <typename F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> &&
-           !std::is_function_v<std::remove_reference_t<F>> && std::is_invocable_r_v<R, F&, Args...>)
-      FunctionRef(F&& callable)
-  noexcept  // NOLINT: implicit on purpose
+  static constexpr bool kAccepts =
+      !std::is_same_v<std::remove_cvref_t<F>, FunctionRef> &&
+      !std::is_function_v<std::remove_reference_t<F>> && std::is_invocable_r_v<R, F&, Args...>;
+
+ public:
+  template <typename F, typename = std::enable_if_t<kAccepts<F>>>
+  FunctionRef(F&& callable) noexcept  // NOLINT: implicit on purpose
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, Args... args) -> R {
           return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<Args>(args)...);

@@ -82,7 +82,7 @@ uint64_t ReadXcr0() {
 
 std::string ReadBrand() {
   unsigned words[12] = {};
-  if (__get_cpuid_max(0x80000000u, nullptr) < 0x80000004u) return "";
+  if (static_cast<unsigned>(__get_cpuid_max(0x80000000u, nullptr)) < 0x80000004u) return "";
   for (unsigned leaf = 0; leaf < 3; ++leaf) {
     unsigned* w = words + leaf * 4;
     __cpuid(0x80000002u + leaf, w[0], w[1], w[2], w[3]);

@@ -64,10 +64,10 @@ bool AdviseHugePages(void* data, size_t bytes) {
   if (page <= 0) return false;
   const uintptr_t unit = static_cast<uintptr_t>(page);
   const uintptr_t address = reinterpret_cast<uintptr_t>(data);
-  const uintptr_t begin = (address + unit - 1) / unit * unit;
-  const uintptr_t end = (address + bytes) / unit * unit;
-  if (end <= begin) return false;
-  return ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE) == 0;
+  const size_t head = RoundUp(address, unit) - address;
+  if (bytes < head + unit) return false;
+  const size_t whole_pages = (bytes - head) / unit * unit;
+  return ::madvise(static_cast<std::byte*>(data) + head, whole_pages, MADV_HUGEPAGE) == 0;
 #else
   static_cast<void>(data);
   static_cast<void>(bytes);

@@ -86,6 +86,7 @@ TEST(ThreadPool, NoWorkerIndexIsInTwoBodiesAtOnce) {
   std::vector<std::atomic<int>> inside(3);
   std::atomic<bool> clash = false;
   std::vector<std::thread> callers;
+  callers.reserve(3);
   for (int caller = 0; caller < 3; ++caller) {
     callers.emplace_back([&] {
       for (int round = 0; round < 200; ++round) {

@@ -110,6 +110,7 @@ TEST(Log, TextFromAClientCannotForgeALine) {
 TEST(Log, ThreadsMayLogWhileTheSinkChanges) {
   const LogCapture outer;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([t] {
       for (int i = 0; i < 200; ++i) Info("test", "line", {{"thread", t}, {"i", i}});

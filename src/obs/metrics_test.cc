@@ -85,6 +85,7 @@ TEST(Metrics, ThreadsCountTogetherWhileOthersRender) {
   const Histogram histogram = metrics.GetHistogram("anyclaude_h_seconds", "h", LatencyBounds());
   const Gauge gauge = metrics.GetGauge("anyclaude_g", "g");
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       const Counter counter = metrics.GetCounter("anyclaude_c_total", "c");

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "json/json.h"
@@ -177,10 +177,12 @@ TEST(Redact, ValidJsonStaysValidWithHostileStrings) {
       "`",
       "Bearer a1b2c3d4",
   };
+  const auto join = [](std::string a, const std::string& b) { return std::move(a.append(b)); };
   for (const std::string& a : pieces) {
     for (const std::string& b : pieces) {
+      const std::string ab = join(a, b);
       for (const std::string& c : pieces) {
-        const std::string inner = json::Write(json::Value{{a + b, b + c}, {c, a + b + c}});
+        const std::string inner = json::Write(json::Value{{ab, join(b, c)}, {c, join(ab, c)}});
         for (const std::string& text :
              {inner, json::Write(json::Value{{"body", inner}, {"tail", c}})}) {
           ASSERT_TRUE(json::Parse(text).ok()) << text;
