@@ -55,13 +55,14 @@ constexpr NamedFlag kFlags[] = {
 constexpr bool Bit(uint64_t word, int bit) { return ((word >> bit) & 1) != 0; }
 
 // XCR0: the register files the OS saves on a context switch.
-constexpr uint64_t kXcr0Avx = 0x6;         // XMM, YMM
-constexpr uint64_t kXcr0Avx512 = 0xe6;     // and mask registers, ZMM
-constexpr uint64_t kXcr0Amx = 0x60000;     // tile configuration, tile data
-constexpr int kTileDataFeature = 18;       // XCR0 bit of the tile data, as the kernel numbers it
-constexpr int kArchReqXcompPerm = 0x1023;  // arch_prctl code; older headers lack the name
+constexpr uint64_t kXcr0Avx = 0x6;      // XMM, YMM
+constexpr uint64_t kXcr0Avx512 = 0xe6;  // and mask registers, ZMM
+constexpr uint64_t kXcr0Amx = 0x60000;  // tile configuration, tile data
 
 #if defined(__x86_64__) || defined(__i386__)
+
+constexpr int kTileDataFeature = 18;       // XCR0 bit of the tile data, as the kernel numbers it
+constexpr int kArchReqXcompPerm = 0x1023;  // arch_prctl code; older headers lack the name
 
 // Tile data is switched off until a process asks: the kernel then allows the 8 KiB per thread.
 bool RequestAmx() {
