@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <map>
 
 #include "json/json.h"
 #include "quant/quant.h"
@@ -39,11 +40,32 @@ std::unique_ptr<ModelFile> OpenOrFail(const std::string& path) {
   return model.ok() ? std::move(*model) : nullptr;
 }
 
-std::unique_ptr<ModelFile> Synth(const std::string& shape, Recipe recipe) {
-  const std::string path = TempPath(shape + ".gguf");
-  const Status made = Synthesize({shape, recipe, 7}, path, FileSystem::Real(), {});
-  EXPECT_TRUE(made.ok()) << made;
-  return OpenOrFail(path);
+// Made once per program: most tests read the same few models.
+std::shared_ptr<ModelFile> Synth(const std::string& shape, Recipe recipe) {
+  static std::map<std::pair<std::string, Recipe>, std::shared_ptr<ModelFile>> made;
+  std::shared_ptr<ModelFile>& model = made[{shape, recipe}];
+  if (model == nullptr) {
+    const std::string path = TempPath(shape + ".gguf");
+    const Status status = Synthesize({shape, recipe, 7}, path, FileSystem::Real(), {});
+    EXPECT_TRUE(status.ok()) << status;
+    model = OpenOrFail(path);
+  }
+  return model;
+}
+
+// A directory with a BF16 copy of a tiny model, made once per shape and copied by links.
+std::string FreshCopy(const std::string& shape) {
+  static std::map<std::string, std::string> made;
+  std::string& original = made[shape];
+  if (original.empty()) {
+    original = TempDirectory("original-" + shape);
+    WriteSafetensorsCopy(*Synth(shape, Recipe::kF16), original, {AC_BF16, 1, false});
+  }
+  const std::string copy = TempDirectory("copy");
+  for (const auto& entry : std::filesystem::directory_iterator(original)) {
+    std::filesystem::create_hard_link(entry.path(), copy + "/" + entry.path().filename().string());
+  }
+  return copy;
 }
 
 std::vector<float> Row(const ac_matrix& m, int64_t r) {
@@ -186,16 +208,25 @@ TEST(Directory, VocabularyScopeNeedsNoWeights) {
   EXPECT_FALSE(ModelFile::Open(directory).ok());
 }
 
-// Opens a copy of a tiny model after `change` edited its config.json.
-Status OpenChanged(const std::string& shape, const std::function<void(json::Object*)>& change) {
-  const auto original = Synth(shape, Recipe::kF16);
-  const std::string directory = TempDirectory("changed");
-  WriteSafetensorsCopy(*original, directory, {AC_BF16, 1, false});
+// A copy of a tiny model whose config.json was edited.
+std::string ChangedCopy(const std::string& shape,
+                        const std::function<void(json::Object*)>& change) {
+  const std::string directory = FreshCopy(shape);
   const std::string path = directory + "/config.json";
   json::Value config = *json::Parse(*ReadFile(FileSystem::Real(), path));
   change(&config.as_object());
   EXPECT_TRUE(WriteFileAtomic(FileSystem::Real(), path, json::Write(config)).ok());
-  return ModelFile::Open(directory).status();
+  return directory;
+}
+
+Status OpenChanged(const std::string& shape, const std::function<void(json::Object*)>& change) {
+  return ModelFile::Open(ChangedCopy(shape, change)).status();
+}
+
+ModelConfig ConfigAfter(const std::string& shape,
+                        const std::function<void(json::Object*)>& change) {
+  const auto model = OpenOrFail(ChangedCopy(shape, change));
+  return model == nullptr ? ModelConfig() : model->config();
 }
 
 void ExpectFailure(const Status& status, std::initializer_list<const char*> parts) {
@@ -253,19 +284,6 @@ TEST(HfConfig, WrongNumbersAreNamed) {
   ExpectFailure(OpenChanged("tiny-qwen2", [](O* o) { (*o)["num_key_value_heads"] = 3; }),
                 {"evenly"});
   ExpectFailure(OpenChanged("tiny-qwen2", [](O* o) { (*o)["rope_theta"] = "x"; }), {"rope_theta"});
-}
-
-ModelConfig ConfigAfter(const std::string& shape,
-                        const std::function<void(json::Object*)>& change) {
-  const auto original = Synth(shape, Recipe::kF16);
-  const std::string directory = TempDirectory("changed");
-  WriteSafetensorsCopy(*original, directory, {AC_BF16, 1, false});
-  const std::string path = directory + "/config.json";
-  json::Value config = *json::Parse(*ReadFile(FileSystem::Real(), path));
-  change(&config.as_object());
-  EXPECT_TRUE(WriteFileAtomic(FileSystem::Real(), path, json::Write(config)).ok());
-  const auto model = OpenOrFail(directory);
-  return model == nullptr ? ModelConfig() : model->config();
 }
 
 TEST(HfConfig, RopeScalingIsReadInItsOldAndNewSpelling) {
@@ -353,6 +371,210 @@ TEST(Directory, MultimodalWrappingIsUnwrapped) {
   const auto model = OpenOrFail(directory);
   ASSERT_NE(model, nullptr);
   ExpectSameWeights(*original, *model, 0.0f);
+}
+
+// A safetensors file with this header text and this much data.
+std::string WithHeader(const std::string& header, size_t data) {
+  const uint64_t size = header.size();
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + header +
+         std::string(data, 'x');
+}
+
+Status ParseStatus(const std::string& text) {
+  return SafetensorsFile::Parse(std::as_bytes(std::span(text)), "s").status();
+}
+
+TEST(Safetensors, DamagedHeadersAreExplained) {
+  const auto one = [](const char* entry, size_t data) {
+    return ParseStatus(WithHeader("{\"t\":" + std::string(entry) + "}", data));
+  };
+  EXPECT_TRUE(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 8).ok());
+  EXPECT_TRUE(one(R"({"dtype":"F32","shape":[],"data_offsets":[0,4]})", 4).ok()) << "a scalar";
+  EXPECT_TRUE(one(R"({"dtype":"F32","shape":[0,3],"data_offsets":[0,0]})", 0).ok()) << "empty";
+  ExpectFailure(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 7),
+                {"'t'", "truncated"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})", 9), {"after the last"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})", 8), {"'t'", "needs 12"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})", 8),
+                {"impossible data_off"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[2],"data_offsets":[-8,0]})", 8),
+                {"impossible data_off"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[-2],"data_offsets":[0,8]})", 8),
+                {"impossible shape"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[9223372036854775807,8],"data_offsets":[0,8]})", 8),
+                {"impossible shape"});
+  ExpectFailure(one(R"({"dtype":"F3","shape":[2],"data_offsets":[0,8]})", 8), {"'F3'"});
+  ExpectFailure(one(R"({"shape":[2],"data_offsets":[0,8]})", 8), {"type ''"});
+  ExpectFailure(one(R"({"dtype":"F32","data_offsets":[0,8]})", 8), {"shape"});
+  ExpectFailure(one(R"({"dtype":"F32","shape":[2]})", 8), {"data_offsets"});
+  ExpectFailure(one("7", 8), {"'t'"});
+  ExpectFailure(ParseStatus(""), {"too short"});
+  ExpectFailure(ParseStatus(std::string(8, '\xFF')), {"claims a header"});
+  ExpectFailure(ParseStatus(WithHeader("[1]", 0)), {"no JSON object"});
+  ExpectFailure(ParseStatus(WithHeader("{", 0)), {"damaged header"});
+  ExpectFailure(ParseStatus(WithHeader(std::string(500, '['), 0)), {"damaged header"});
+}
+
+TEST(Safetensors, OverlapsHolesAndDuplicatesAreRefused) {
+  const auto two = [](const char* a, const char* b, size_t data) {
+    const auto entry = [](const char* offsets) {
+      return R"({"dtype":"U8","shape":[4],"data_offsets":)" + std::string(offsets) + "}";
+    };
+    return ParseStatus(WithHeader("{\"a\":" + entry(a) + ",\"b\":" + entry(b) + "}", data));
+  };
+  EXPECT_TRUE(two("[4,8]", "[0,4]", 8).ok()) << "any order in the header";
+  ExpectFailure(two("[0,4]", "[2,6]", 6), {"'b'", "overlaps"});
+  ExpectFailure(two("[0,4]", "[5,9]", 9), {"'b'", "hole"});
+  ExpectFailure(ParseStatus(WithHeader(R"({"__metadata__":{"a":":"},"t":{"dtype":"U8","shape":[1],)"
+                                       R"("data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],)"
+                                       R"("data_offsets":[0,1]}})",
+                                       1)),
+                {"'t'", "twice"});
+}
+
+TEST(Safetensors, NoTruncationOrChangedByteCrashesTheReader) {
+  const std::string text =
+      SafetensorsBytes({{"model.norm.weight", "F32", {4}, std::string(16, 'a')},
+                        {"b", "BF16", {2, 3}, std::string(12, 'b')}});
+  for (size_t at = 0; at < text.size(); ++at) {
+    const std::vector<char> cut(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at));
+    EXPECT_FALSE(SafetensorsFile::Parse(std::as_bytes(std::span(cut)), "s").ok());
+    for (const int change : {0x00, 0x22, 0x2C, 0x39, 0x5D, 0x7D, 0xFF}) {
+      std::vector<char> bad(text.begin(), text.end());
+      bad[at] = static_cast<char>(change);
+      Result<SafetensorsFile> file = SafetensorsFile::Parse(std::as_bytes(std::span(bad)), "s");
+      if (!file.ok()) continue;
+      for (const SafetensorsTensor& tensor : file->tensors()) {
+        std::vector<std::byte> copy(tensor.data.begin(), tensor.data.end());
+      }
+    }
+  }
+}
+
+// Replaces tensors of a copy: `change` edits the list before it is written back.
+std::string CopyWith(const std::string& directory,
+                     const std::function<void(std::vector<RawTensor>*)>& change) {
+  const std::string path = directory + "/model.safetensors";
+  std::vector<RawTensor> tensors;
+  {
+    Result<SafetensorsFile> file = SafetensorsFile::Open(path);
+    EXPECT_TRUE(file.ok()) << file.status();
+    for (const SafetensorsTensor& t : file->tensors()) {
+      tensors.push_back({t.name, std::string(t.dtype), t.shape,
+                         std::string(reinterpret_cast<const char*>(t.data.data()), t.data.size())});
+    }
+  }
+  change(&tensors);
+  EXPECT_TRUE(WriteFileAtomic(FileSystem::Real(), path, SafetensorsBytes(tensors)).ok());
+  return directory;
+}
+
+RawTensor* FindRaw(std::vector<RawTensor>* tensors, const std::string& name) {
+  for (RawTensor& tensor : *tensors) {
+    if (tensor.name == name) return &tensor;
+  }
+  ADD_FAILURE() << name;
+  return &tensors->front();
+}
+
+TEST(Directory, WrongTensorsAreNamed) {
+  using Tensors = std::vector<RawTensor>;
+  const auto changed = [](const char* shape, const std::function<void(Tensors*)>& change) {
+    return ModelFile::Open(CopyWith(FreshCopy(shape), change)).status();
+  };
+  const std::string q = "model.layers.1.self_attn.q_proj.weight";
+  ExpectFailure(
+      changed("tiny-qwen2",
+              [&](Tensors* t) { std::erase_if(*t, [&](auto& x) { return x.name == q; }); }),
+      {"blk.1.attn_q.weight", "missing"});
+  ExpectFailure(changed("tiny-qwen2",
+                        [&](Tensors* t) {
+                          FindRaw(t, q)->shape = {128, 512};
+                        }),
+                {"blk.1.attn_q.weight", "[512, 128]", "[256, 256]"});
+  ExpectFailure(changed("tiny-qwen2",
+                        [&](Tensors* t) {
+                          FindRaw(t, q)->dtype = "F8_E4M3";
+                          FindRaw(t, q)->data.resize(256 * 256);
+                        }),
+                {q.c_str(), "F8_E4M3", "BF16"});
+  ExpectFailure(changed("tiny-qwen2",
+                        [&](Tensors* t) {
+                          t->push_back({"model.layers.0.extra.weight", "F32", {1}, "abcd"});
+                        }),
+                {"model.layers.0.extra.weight", "not part of"});
+  ExpectFailure(changed("tiny-qwen2",
+                        [&](Tensors* t) {
+                          FindRaw(t, "model.norm.weight")->data.replace(8, 4, "\xFF\xFF\xFF\x7F");
+                        }),
+                {"output_norm.weight", "NaN", "column 2"});
+  ExpectFailure(changed("tiny-qwen3moe",
+                        [&](Tensors* t) {
+                          std::erase_if(*t, [](auto& x) {
+                            return x.name == "model.layers.0.mlp.experts.5.up_proj.weight";
+                          });
+                        }),
+                {"blk.0.ffn_up_exps", "expert 5"});
+}
+
+TEST(Directory, WrongMlxArraysAreNamed) {
+  using Tensors = std::vector<RawTensor>;
+  const auto original = Synth("tiny-qwen2", Recipe::kQ8_0);
+  const auto changed = [&](const std::function<void(Tensors*)>& change) {
+    const std::string directory = TempDirectory("mlx");
+    WriteMlxCopy(*original, directory);
+    return ModelFile::Open(CopyWith(directory, change)).status();
+  };
+  const std::string q = "model.layers.0.self_attn.q_proj";
+  EXPECT_TRUE(changed([](Tensors*) {}).ok());
+  ExpectFailure(changed([&](Tensors* t) {
+                  std::erase_if(*t, [&](auto& x) { return x.name == q + ".biases"; });
+                }),
+                {q.c_str(), "no biases"});
+  ExpectFailure(changed([&](Tensors* t) {
+                  std::erase_if(*t, [&](auto& x) { return x.name == q + ".scales"; });
+                }),
+                {q.c_str(), "U32", "no scales"});
+  ExpectFailure(changed([&](Tensors* t) {
+                  FindRaw(t, q + ".scales")->shape = {128, 16};
+                }),
+                {q.c_str(), "does not fit"});
+  ExpectFailure(changed([&](Tensors* t) { FindRaw(t, q + ".weight")->dtype = "I32"; }),
+                {q.c_str(), "U32"});
+}
+
+TEST(Directory, DamagedIndexesAreExplained) {
+  const auto with_index = [](const std::string& text) {
+    const std::string directory = FreshCopy("tiny-qwen2");
+    EXPECT_TRUE(
+        WriteFileAtomic(FileSystem::Real(), directory + "/model.safetensors.index.json", text)
+            .ok());
+    return ModelFile::Open(directory).status();
+  };
+  ExpectFailure(with_index("{}"), {"weight_map"});
+  ExpectFailure(with_index("{"), {"index.json"});
+  ExpectFailure(with_index(R"({"weight_map":{"a":"../../etc/passwd"}})"), {"no plain file name"});
+  ExpectFailure(with_index(R"({"weight_map":{"a":"model.safetensors"}})"), {"'a'", "missing"});
+  EXPECT_EQ(with_index(R"({"weight_map":{"a":"gone.safetensors"}})").code(), Code::kNotFound);
+}
+
+TEST(Directory, ChatTemplatesComeFromWhereverTheyAre) {
+  const auto source_of = [](const std::map<std::string, std::string>& files) {
+    const std::string directory = FreshCopy("tiny-qwen2");
+    for (const auto& [name, text] : files) {
+      std::filesystem::create_directories(directory + "/" + DirName(name));
+      EXPECT_TRUE(WriteFileAtomic(FileSystem::Real(), directory + "/" + name, text).ok());
+    }
+    return OpenOrFail(directory)->tokenizer_source();
+  };
+  const std::string list =
+      R"({"chat_template":[{"name":"default","template":"D"},{"name":"tool_use","template":"T"}]})";
+  EXPECT_EQ(source_of({{"tokenizer_config.json", list}}).chat_template, "D");
+  EXPECT_EQ(source_of({{"tokenizer_config.json", list}}).tool_use_template, "T");
+  EXPECT_EQ(source_of({{"chat_template.jinja", "J"}}).chat_template, "J");
+  EXPECT_EQ(source_of({{"chat_template.json", R"({"chat_template":"O"})"}}).chat_template, "O");
+  EXPECT_EQ(source_of({{"generation_config.json", R"({"eos_token_id":[5,6]})"}}).eos_token_ids,
+            (std::vector<int32_t>{5, 6}));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "weights/model_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <unordered_set>
 
 #include "base/file_system.h"
+#include "json/json.h"
 #include "quant/quant.h"
 #include "weights/internal/loaders.h"
 
@@ -272,6 +274,94 @@ Status CheckVocabulary(const ModelFile& model, int64_t tokenizer_size) {
       "[weights] " + model.path() + ": the tokenizer knows " + std::to_string(tokenizer_size) +
       " tokens but tensor 'token_embd.weight' has only " +
       std::to_string(model.config().vocab_size) + " rows; the files do not belong together");
+}
+
+ModelSummary Summarize(const ModelFile& model) {
+  ModelSummary summary;
+  for (const Tensor& tensor : model.tensors()) {
+    auto share = std::find_if(summary.types.begin(), summary.types.end(),
+                              [&](const TypeShare& s) { return s.type == tensor.type; });
+    if (share == summary.types.end()) {
+      share = summary.types.insert(share, TypeShare{tensor.type, 0, 0, 0});
+    }
+    const auto elements =
+        static_cast<uint64_t>(tensor.dims[0] * tensor.dims[1] * tensor.dims[2] * tensor.dims[3]);
+    share->tensors += 1;
+    share->elements += elements;
+    share->bytes += tensor.bytes;
+    summary.elements += elements;
+    summary.tensor_bytes += tensor.bytes;
+  }
+  std::stable_sort(summary.types.begin(), summary.types.end(),
+                   [](const TypeShare& a, const TypeShare& b) { return a.bytes > b.bytes; });
+  const ModelConfig& c = model.config();
+  summary.kv_bytes_per_token =
+      uint64_t{2} * 2 * static_cast<uint64_t>(c.n_layers) *
+      (static_cast<uint64_t>(c.n_kv_heads) * static_cast<uint64_t>(c.head_dim));
+  return summary;
+}
+
+namespace {
+
+std::string_view ScalingName(RopeScaling scaling) {
+  switch (scaling) {
+    case RopeScaling::kNone:
+      return "none";
+    case RopeScaling::kLinear:
+      return "linear";
+    case RopeScaling::kYarn:
+      return "yarn";
+    case RopeScaling::kLlama3:
+      return "llama3";
+  }
+  return "none";
+}
+
+json::Object DescribeConfig(const ModelConfig& c) {
+  json::Object out = {{"layers", c.n_layers},
+                      {"embedding_length", c.d_model},
+                      {"heads", c.n_heads},
+                      {"kv_heads", c.n_kv_heads},
+                      {"head_dim", c.head_dim},
+                      {"feed_forward_length", c.d_ff},
+                      {"vocab_size", c.vocab_size},
+                      {"context_length", c.context_length},
+                      {"norm_eps", c.norm_eps},
+                      {"experts", c.n_experts},
+                      {"experts_used", c.n_experts_used},
+                      {"expert_feed_forward_length", c.d_expert},
+                      {"sliding_window", c.sliding_window}};
+  out["rope"] = {{"style", c.rope.style == RopeStyle::kNormal ? "normal" : "neox"},
+                 {"dims", c.rope.dims},
+                 {"base", c.rope.base},
+                 {"scaling", ScalingName(c.rope.scaling)},
+                 {"factor", c.rope.factor}};
+  return out;
+}
+
+}  // namespace
+
+json::Value DescribeModel(const ModelFile& model) {
+  const ModelSummary summary = Summarize(model);
+  json::Array types;
+  for (const TypeShare& share : summary.types) {
+    types.push_back({{"type", quant::InfoOf(share.type).name},
+                     {"tensors", share.tensors},
+                     {"elements", share.elements},
+                     {"bytes", share.bytes}});
+  }
+  return json::Value{{"path", model.path()},
+                     {"format", model.format()},
+                     {"architecture", model.config().architecture},
+                     {"name", model.config().name},
+                     {"parameters", summary.elements},
+                     {"file_bytes", model.total_bytes()},
+                     {"tensor_bytes", summary.tensor_bytes},
+                     {"kv_bytes_per_token", summary.kv_bytes_per_token},
+                     {"tensors", model.tensors().size()},
+                     {"types", types},
+                     {"chat_template", !model.tokenizer_source().chat_template.empty()},
+                     {"config", DescribeConfig(model.config())}};
 }
 
 std::string MemoryWarning(const ModelFile& model, uint64_t memory_bytes) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "json/json_fwd.h"
 #include "quant/blocks.h"
 #include "weights/model_config.h"
 
@@ -78,6 +79,23 @@ Status CheckFinite(const Tensor& tensor);
 
 // The tokenizer may know fewer ids than the embedding has rows (padding), never more.
 Status CheckVocabulary(const ModelFile& model, int64_t tokenizer_size);
+
+// What `models inspect` shows.
+struct TypeShare {
+  ac_quant_type type = AC_F32;
+  int tensors = 0;
+  uint64_t elements = 0;
+  uint64_t bytes = 0;
+};
+struct ModelSummary {
+  std::vector<TypeShare> types;  // largest share of bytes first
+  uint64_t elements = 0;
+  uint64_t tensor_bytes = 0;
+  uint64_t kv_bytes_per_token = 0;  // keys and values of all layers in F16
+};
+ModelSummary Summarize(const ModelFile& model);
+// The summary and the configuration, for --json.
+json::Value DescribeModel(const ModelFile& model);
 
 // A sentence with numbers when the files are larger than `memory_bytes`; empty otherwise.
 std::string MemoryWarning(const ModelFile& model, uint64_t memory_bytes);

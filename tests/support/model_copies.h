@@ -12,7 +12,7 @@
 namespace ac::testing {
 
 struct CopyOptions {
-  ac_quant_type type = AC_F32;   // of matrices: F32, F16 or BF16; vectors stay F32
+  ac_quant_type type = AC_F32;   // of matrices: F32, F16 or BF16; what is F32 already stays so
   int shards = 1;                // more than one: with an index
   bool stacked_experts = false;  // as MLX writes them; otherwise one tensor per expert
 };
