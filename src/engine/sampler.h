@@ -31,7 +31,7 @@ struct SamplingParams {
   // The last tokens penalties look at: prompt and output for repetition, output alone for the other
   // two. 0: all.
   int penalty_window = 0;
-  std::vector<std::pair<TokenId, float>> logit_bias;  // added; -inf forbids
+  std::vector<std::pair<TokenId, float>> logit_bias = {};  // added; -inf forbids
   uint64_t seed = 0;
 };
 
@@ -63,8 +63,8 @@ class Sampler {
   using AllowMask = std::span<const uint64_t>;
 
   // The next token; does not advance the sequence. `top_logprobs`: -1 for none, 0 for the chosen
-  // token's only, K for the K best too. Fails when the logits hold a NaN or the mask and biases
-  // leave no token.
+  // token's only, K for the K best too. kDataLoss when the logits hold a NaN or an infinity,
+  // kFailedPrecondition when the mask and biases leave no token.
   Result<SampledToken> Sample(std::span<const float> logits, AllowMask allowed = {},
                               int top_logprobs = -1);
 
@@ -76,24 +76,27 @@ class Sampler {
  private:
   struct Candidate {
     TokenId id;
-    float logit;
+    float weight;  // its logit, later its unnormalised probability
   };
   struct Seen {
-    int prompt = 0;
-    int output = 0;
+    int total = 0;   // in prompt and output
+    int output = 0;  // of these, generated
   };
 
   void Remember(TokenId token, bool output);
+  float Penalised(float logit, const Seen& seen) const;
+  Result<TokenId> Choose(std::span<const float> logits, AllowMask allowed);
   void Transform(std::span<const float> logits, AllowMask allowed);
-  TokenId Draw();
+  void Filter(float best);
+  void KeepTopP();
+  TokenId Draw() const;
 
   const SamplingParams params_;
-  bool penalises_ = false;
   uint64_t outputs_ = 0;
   std::deque<std::pair<TokenId, bool>> window_;  // token, is output; only while a window is set
-  std::unordered_map<TokenId, Seen> seen_;
-  std::vector<float> logits_;          // transformed copy
-  std::vector<Candidate> candidates_;  // what survives the filters, best first
+  std::unordered_map<TokenId, Seen> seen_;       // empty while no penalty is set
+  std::vector<float> logits_;                    // transformed copy
+  std::vector<Candidate> candidates_;            // what survives the filters
 };
 
 // log-softmax over the whole row: of `chosen`, and of the `top` best.

@@ -54,11 +54,10 @@ std::vector<PlannedChunk> PlanStep(std::span<const SequenceState> sequences,
     budget -= plan.back().count;
   }
   if (!plan.empty()) budget = std::min<int64_t>(budget, limits.mixed_prefill_tokens);
-  std::stable_sort(prompts.begin(), prompts.end(),
-                   [](const SequenceState* a, const SequenceState* b) {
-                     return std::tie(a->priority, a->client_tokens) <
-                            std::tie(b->priority, b->client_tokens);
-                   });
+  std::stable_sort(
+      prompts.begin(), prompts.end(), [](const SequenceState* a, const SequenceState* b) {
+        return std::tie(a->priority, a->client_tokens) < std::tie(b->priority, b->client_tokens);
+      });
   for (const SequenceState* sequence : prompts) {
     if (budget <= 0) break;
     plan.push_back(ChunkOf(*sequence, budget));
