@@ -14,7 +14,7 @@ class Bootstrap(TreeTest):
         (self.root / "tools").mkdir()
         shutil.copy(TOOLS / "bootstrap.sh", self.root / "tools/bootstrap.sh")
         self.write("tests/npm/package-lock.json", LOCK)
-        for name in ("bash", "cmp", "cp", "dirname", "env", "id", "mktemp", "rm", "sed", "tail", "cat", "mkdir"):
+        for name in ("bash", "cmp", "cp", "dirname", "env", "id", "mktemp", "rm", "sed", "tail", "cat", "mkdir", "ln", "chmod", "touch"):
             (self.root / "bin").mkdir(exist_ok=True)
             (self.root / "bin" / name).symlink_to(shutil.which(name))
         self.environment["PATH"] = str(self.root / "bin")
@@ -82,11 +82,20 @@ class Bootstrap(TreeTest):
     def test_npm_packages_are_installed_once_per_lock_file(self):
         status, output, calls = self.bootstrap("--what", "test")
         self.assertEqual(status, 0, output)
-        self.assertEqual(calls, ["npm ci --no-audit --no-fund"])
+        self.assertEqual(calls, ["npm ci --ignore-scripts --no-audit --no-fund"])
         (self.root / "log").unlink()
         self.assertEqual(self.bootstrap("--what", "test"), (0, "", []))
         self.write("tests/npm/package-lock.json", LOCK + "\n")
         self.assertEqual(len(self.bootstrap("--what", "test")[2]), 1)
+
+    def test_claude_code_is_linked_without_its_install_script(self):
+        folder = "node_modules/@anthropic-ai/claude-code-linux-x64"
+        self.fake("npm", f"mkdir -p {folder} && echo '#!/bin/bash' >{folder}/claude && chmod +x {folder}/claude")
+        status, output, _ = self.bootstrap("--what", "test")
+        self.assertEqual(status, 0, output)
+        link = self.root / "tests/npm/node_modules/.bin/claude"
+        self.assertEqual(link.resolve(), (self.root / "tests/npm" / folder / "claude").resolve())
+        self.assertTrue(link.exists())
 
     def test_a_failed_npm_is_an_error_and_tried_again(self):
         self.fake("npm", "echo 'npm error network'; exit 1")
