@@ -92,15 +92,19 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # --- npm packages --------------------------------------------------------------------------------
-# Their install scripts are not run: none is needed, and npm 9 of Debian 12 fails on them.
+# Their install scripts are not run: none is needed, and npm 9 of Debian 12 fails on them. It also
+# may end well and leave a large file out, so the programs are looked for, and a second try is given.
 install_npm_packages() {
+  local modules=$NPM_DIR/node_modules program
   (cd $NPM_DIR && npm ci --ignore-scripts --no-audit --no-fund) || return 1
-  local program
-  for program in $NPM_DIR/node_modules/@anthropic-ai/claude-code-linux-*/claude; do
+  for program in "$modules"/@anthropic-ai/claude-code-linux-*/claude; do
     if [ -x "$program" ]; then
-      mkdir -p $NPM_DIR/node_modules/.bin
-      ln -sfn "../${program#"$NPM_DIR"/node_modules/}" $NPM_DIR/node_modules/.bin/claude
+      mkdir -p "$modules/.bin"
+      ln -sfn "../${program#"$modules"/}" "$modules/.bin/claude"
     fi
+  done
+  for program in "$modules"/.bin/*; do
+    if [ -L "$program" ] && [ ! -x "$program" ]; then echo "$program was not unpacked"; return 1; fi
   done
 }
 
@@ -109,7 +113,7 @@ if [ $npm = yes ] && ! cmp -s $NPM_DIR/package-lock.json $NPM_STAMP; then
   if [ $dry_run = no ]; then
     npm_log=$(mktemp)
     trap 'rm -f "${log:-}" "$npm_log"' EXIT
-    if ! install_npm_packages >"$npm_log" 2>&1; then
+    if ! install_npm_packages >"$npm_log" 2>&1 && ! install_npm_packages >>"$npm_log" 2>&1; then
       tail -n 15 "$npm_log" >&2
       fail "npm ci failed in $NPM_DIR; is the network up? The tests with real clients need it"
     fi

@@ -97,6 +97,16 @@ class Bootstrap(TreeTest):
         self.assertEqual(link.resolve(), (self.root / "tests/npm" / folder / "claude").resolve())
         self.assertTrue(link.exists())
 
+    def test_a_program_that_was_not_unpacked_is_tried_again(self):
+        body = 'echo x >>count; mkdir -p node_modules/.bin node_modules/n; ln -sfn ../n/node node_modules/.bin/node'
+        self.fake("npm", body + '; if [ "$(cat count)" != x ]; then cp /bin/true node_modules/n/node; fi')
+        self.assertEqual(self.bootstrap("--what", "test")[0], 0)
+        self.fake("npm", "rm -f node_modules/n/node; " + body)
+        self.write("tests/npm/package-lock.json", LOCK + "\n")
+        status, output, _ = self.bootstrap("--what", "test")
+        self.assertEqual(status, 1)
+        self.assertIn("node was not unpacked", output)
+
     def test_a_failed_npm_is_an_error_and_tried_again(self):
         self.fake("npm", "echo 'npm error network'; exit 1")
         for _ in range(2):
