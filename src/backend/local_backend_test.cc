@@ -1,0 +1,178 @@
+#include "backend/local_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "chat/reply.h"
+#include "support/toy_model.h"
+#include "support/toy_tokenizer.h"
+
+namespace ac::backend {
+namespace {
+
+using ac::testing::ToyModel;
+
+class CollectingChatSink : public chat::ChatSink {
+ public:
+  void OnEvent(chat::ChatEvent event) override {
+    MutexLock lock(mutex_);
+    builder_.Apply(event);
+    if (event.As<chat::MessageStop>() != nullptr || event.As<chat::Error>() != nullptr) ++ends_;
+    events_.push_back(std::move(event));
+    changed_.NotifyAll();
+  }
+  bool Wait() {
+    MutexLock lock(mutex_);
+    for (int i = 0; i < 300 && ends_ == 0; ++i) {
+      changed_.WaitFor(mutex_, std::chrono::milliseconds(100));
+    }
+    return ends_ == 1;
+  }
+  size_t count() {
+    MutexLock lock(mutex_);
+    return events_.size();
+  }
+  chat::Reply reply() {
+    MutexLock lock(mutex_);
+    return builder_.reply();
+  }
+  std::vector<chat::ChatEvent> events() {
+    MutexLock lock(mutex_);
+    return events_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  chat::ReplyBuilder builder_;
+  std::vector<chat::ChatEvent> events_;
+  int ends_ = 0;
+};
+
+chat::ChatRequest Ask(std::string text) {
+  chat::ChatRequest request;
+  request.model = "asked-model";
+  request.messages = {
+      {.role = chat::Role::kUser, .blocks = {{.value = chat::Text{std::move(text)}}}}};
+  request.sampling.temperature = 0;
+  request.max_tokens = 12;
+  return request;
+}
+
+class LocalBackendTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto pool = kv::PagePool::Create(ToyModel::Layout(), 1024);
+    ASSERT_TRUE(pool.ok());
+    engine_ = std::make_unique<engine::Engine>(model_, *tokenizer_, std::move(pool).value(),
+                                               engine::EngineOptions{});
+    auto prompts = PromptBuilder::Create(*tokenizer_, "", "");
+    ASSERT_TRUE(prompts.ok()) << prompts.status();
+    backend_ = std::make_unique<LocalBackend>(
+        *engine_, *tokenizer_, std::move(prompts).value(),
+        LocalOptions{.model_id = "toy", .architecture = "llama", .ids = &ids_});
+  }
+  // The whole reply.
+  std::shared_ptr<CollectingChatSink> Run(chat::ChatRequest request) {
+    auto sink = std::make_shared<CollectingChatSink>();
+    const auto call = backend_->Start(std::move(request), sink);
+    EXPECT_TRUE(sink->Wait());
+    return sink;
+  }
+
+  ToyModel model_{257, 2048};
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_ = ac::testing::MakeToyTokenizer();
+  chat::SequenceIds ids_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<LocalBackend> backend_;
+};
+
+TEST_F(LocalBackendTest, TheReplyIsWhatTheModelSaysToTheRenderedPrompt) {
+  const chat::ChatRequest request = Ask("hello");
+  const auto prompt = backend_->prompts().Tokens(request);
+  ASSERT_TRUE(prompt.ok()) << prompt.status();
+  EXPECT_EQ(tokenizer_->Decode(*prompt),
+            "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n");
+  const auto sink = Run(request);
+  const chat::Reply reply = sink->reply();
+  ASSERT_TRUE(reply.complete) << reply.error;
+  EXPECT_EQ(reply.model, "asked-model");
+  EXPECT_EQ(reply.usage.input_tokens, static_cast<int64_t>(prompt->size()));
+  EXPECT_EQ(reply.usage.output_tokens, 12);
+  std::string expected;
+  for (const int32_t token : model_.Continue(*prompt, 12)) {
+    if (token == ac::testing::kToyEndToken) break;
+    expected += tokenizer_->TokenBytes(token);
+  }
+  EXPECT_EQ(chat::JoinText(reply.choices[0].blocks, ""), RepairUtf8(expected));
+}
+
+TEST_F(LocalBackendTest, UsageCountsCachedTokensApart) {
+  Run(Ask("a question that is asked twice"));
+  const chat::Reply again = Run(Ask("a question that is asked twice"))->reply();
+  EXPECT_GT(again.usage.cache_read, 30);
+  EXPECT_EQ(again.usage.input_tokens, 1);
+}
+
+TEST_F(LocalBackendTest, SeveralRepliesToOnePromptShareOneMessage) {
+  chat::ChatRequest request = Ask("hello");
+  request.n = 3;
+  const chat::Reply reply = Run(request)->reply();
+  ASSERT_TRUE(reply.complete);
+  EXPECT_EQ(reply.choices.size(), 3u);
+  EXPECT_EQ(reply.usage.output_tokens, 36);
+}
+
+TEST_F(LocalBackendTest, RawPromptsAreNotTemplated) {
+  chat::ChatRequest request = Ask("");
+  request.messages.clear();
+  request.prompts = {{.text = "abc"}, {.tokens = {1, 2, 3}}};
+  const chat::Reply reply = Run(request)->reply();
+  ASSERT_TRUE(reply.complete) << reply.error;
+  EXPECT_EQ(reply.choices.size(), 2u);
+}
+
+TEST_F(LocalBackendTest, AnOverlongPromptGetsTheTextThatMakesAgentsCompact) {
+  const auto sink = Run(Ask(std::string(3000, 'x')));
+  ASSERT_EQ(sink->count(), 1u) << "an error and nothing before it";
+  const std::string message = sink->reply().error.message();
+  EXPECT_NE(message.find("prompt is too long: 30"), std::string::npos) << message;
+  EXPECT_NE(message.find("tokens > 2047 maximum"), std::string::npos) << message;
+}
+
+TEST_F(LocalBackendTest, MaxTokensBeyondTheContextIsClamped) {
+  chat::ChatRequest request = Ask(std::string(1990, 'x'));
+  request.max_tokens = 32000;
+  const chat::Reply reply = Run(request)->reply();
+  ASSERT_TRUE(reply.complete) << reply.error;
+  EXPECT_LT(reply.usage.PromptTokens() + reply.usage.output_tokens, 2049);
+}
+
+TEST_F(LocalBackendTest, ADestroyedCallIsSilentAndFreesTheEngine) {
+  auto sink = std::make_shared<CollectingChatSink>();
+  chat::ChatRequest request = Ask("hello");
+  request.max_tokens = 2000;
+  auto call = backend_->Start(std::move(request), sink);
+  while (sink->count() < 3) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  call.reset();
+  const size_t seen = sink->count();
+  for (int i = 0; i < 500 && engine_->stats().running > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(engine_->stats().running, 0);
+  EXPECT_EQ(sink->count(), seen);
+}
+
+TEST_F(LocalBackendTest, CountsTokensExactlyWithoutGenerating) {
+  const chat::ChatRequest request = Ask("how many?");
+  std::promise<int64_t> counted;
+  backend_->CountTokens(request, [&](Result<int64_t> tokens) { counted.set_value(*tokens); });
+  EXPECT_EQ(counted.get_future().get(),
+            static_cast<int64_t>(backend_->prompts().Tokens(request)->size()));
+  EXPECT_EQ(model_.steps, 0);
+}
+
+}  // namespace
+}  // namespace ac::backend
