@@ -81,6 +81,7 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       tokenizer_(tokenizer),
       prompts_(std::move(prompts)),
       options_(std::move(options)),
+      family_(toolcall::DetectFamily(prompts_->source())),
       preparation_(options_.preparation_threads) {}
 
 LocalBackend::~LocalBackend() = default;
@@ -88,15 +89,17 @@ LocalBackend::~LocalBackend() = default;
 std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
                                           std::shared_ptr<chat::ChatSink> sink) {
   chat::IdSource& ids = options_.ids != nullptr ? *options_.ids : chat::IdSource::Random();
-  auto call = std::make_shared<LocalCall>(engine_, std::move(sink), ids);
+  auto call = std::make_shared<LocalCall>(engine_, tokenizer_, std::move(sink), ids);
   preparation_.Post([this, call, request = std::move(request)] {
     if (Status status = CheckSupported(request); !status.ok()) return call->Fail(status);
     std::vector<std::vector<int32_t>> prompts;
+    ReplyFormat format = ReplyFormat::Raw();
     for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
     if (request.prompts.empty()) {
-      Result<std::vector<int32_t>> tokens = prompts_->Tokens(request);
-      if (!tokens.ok()) return call->Fail(tokens.status());
-      prompts.push_back(std::move(tokens).value());
+      const Result<std::string> text = prompts_->Render(request);
+      if (!text.ok()) return call->Fail(text.status());
+      format = ReplyFormat::ForChat(request, family_, *text);
+      prompts.push_back(prompts_->TokensOf(*text));
     }
     for (const auto& prompt : prompts) {
       const auto count = static_cast<int64_t>(prompt.size());
@@ -104,10 +107,8 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
         return call->Fail(api::PromptTooLong(count, engine_.context_length() - 1));
       }
     }
-    const ReplyFormat format = request.prompts.empty()
-                                   ? ReplyFormat::ForChat(request, prompts_->source())
-                                   : ReplyFormat::PlainText();
-    call->Submit(request, std::move(prompts), SettingsFor(request, options_.architecture), format);
+    call->Submit(request, std::move(prompts), SettingsFor(request, options_.architecture),
+                 std::move(format));
   });
   return std::make_unique<RunningCall>(std::move(call));
 }

@@ -16,6 +16,7 @@
 #include "chat/ids.h"
 #include "engine/engine.h"
 #include "tokenizer/tokenizer.h"
+#include "toolcall/toolcall.h"
 
 namespace ac::backend {
 
@@ -50,6 +51,7 @@ class LocalBackend : public Backend {
   const tokenizer::Tokenizer& tokenizer_;
   const std::unique_ptr<const PromptBuilder> prompts_;
   const LocalOptions options_;
+  const toolcall::Family family_;
   TaskQueue preparation_;
 };
 

@@ -25,13 +25,15 @@ class LocalCall::ChoiceSink : public engine::TokenSink {
 };
 
 void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector<int32_t>> prompts,
-                       const engine::GenerateRequest& settings, const ReplyFormat& format) {
+                       const engine::GenerateRequest& settings, ReplyFormat format) {
   MutexLock lock(mutex_);
   if (sink_ == nullptr) return;  // detached while the prompt was prepared
   model_ = request.model;
+  wants_logprobs_ = request.logprobs;
+  const auto shared_format = std::make_shared<const ReplyFormat>(std::move(format));
   const size_t per_prompt = static_cast<size_t>(request.n);
   for (size_t i = 0; i < prompts.size() * per_prompt; ++i) {
-    replies_.emplace_back(static_cast<int>(i), format, ids_);
+    replies_.emplace_back(static_cast<int>(i), shared_format, ids_);
   }
   for (size_t i = 0; i < replies_.size(); ++i) {
     engine::GenerateRequest generate = settings;
@@ -93,7 +95,14 @@ void LocalCall::OnProgress(int choice, int64_t done, int64_t total) {
 void LocalCall::OnToken(int choice, const engine::TokenEvent& event) {
   MutexLock lock(mutex_);
   if (sink_ == nullptr) return;
-  EmitAll(replies_[static_cast<size_t>(choice)].Token(event));
+  ReplyStream& reply = replies_[static_cast<size_t>(choice)];
+  if (!wants_logprobs_) return EmitAll(reply.Token(event));
+  chat::TokenLogprob logprob{.token = std::string(tokenizer_.TokenBytes(event.id)),
+                             .logprob = static_cast<double>(event.logprobs.chosen)};
+  for (const engine::TokenLogprob& entry : event.logprobs.top) {
+    logprob.top.emplace_back(tokenizer_.TokenBytes(entry.id), static_cast<double>(entry.logprob));
+  }
+  EmitAll(reply.Token(event, &logprob));
 }
 
 void LocalCall::OnFinish(int choice, const engine::FinishInfo& info) {

@@ -14,17 +14,19 @@
 #include "chat/event.h"
 #include "chat/ids.h"
 #include "engine/engine.h"
+#include "tokenizer/tokenizer.h"
 
 namespace ac::backend {
 
 class LocalCall : public std::enable_shared_from_this<LocalCall> {
  public:
-  LocalCall(engine::Engine& engine, std::shared_ptr<chat::ChatSink> sink, chat::IdSource& ids)
-      : engine_(engine), ids_(ids), sink_(std::move(sink)) {}
+  LocalCall(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
+            std::shared_ptr<chat::ChatSink> sink, chat::IdSource& ids)
+      : engine_(engine), tokenizer_(tokenizer), ids_(ids), sink_(std::move(sink)) {}
 
   // Submits one generation per prompt and choice. A failure is reported through the sink.
   void Submit(const chat::ChatRequest& request, std::vector<std::vector<int32_t>> prompts,
-              const engine::GenerateRequest& settings, const ReplyFormat& format);
+              const engine::GenerateRequest& settings, ReplyFormat format);
   // One Error event, then nothing.
   void Fail(const Status& status);
   // The caller is gone: nothing is emitted any more, the engine stops its work.
@@ -42,6 +44,7 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void FailLocked(const Status& status) AC_REQUIRES(mutex_);
 
   engine::Engine& engine_;
+  const tokenizer::Tokenizer& tokenizer_;
   chat::IdSource& ids_;
 
   Mutex mutex_;
@@ -50,6 +53,7 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   std::vector<engine::RequestId> requests_ AC_GUARDED_BY(mutex_);
   std::string model_ AC_GUARDED_BY(mutex_);
   chat::Usage usage_ AC_GUARDED_BY(mutex_);
+  bool wants_logprobs_ AC_GUARDED_BY(mutex_) = false;
   bool started_ AC_GUARDED_BY(mutex_) = false;
   size_t finished_ AC_GUARDED_BY(mutex_) = 0;
 };

@@ -76,15 +76,19 @@ Result<std::string> PromptBuilder::Render(const chat::ChatRequest& request) cons
   return RenderWith(request.tools.empty() ? main_ : with_tools_, request);
 }
 
-Result<std::vector<int32_t>> PromptBuilder::Tokens(const chat::ChatRequest& request) const {
-  AC_ASSIGN_OR_RETURN(const std::string text, Render(request));
-  std::vector<int32_t> tokens = tokenizer_.Encode(text, {.parse_special = true});
+std::vector<int32_t> PromptBuilder::TokensOf(std::string_view rendered) const {
+  std::vector<int32_t> tokens = tokenizer_.Encode(rendered, {.parse_special = true});
   // Most templates write the first token themselves; a model that wants one must not get two.
   const auto prefix = tokenizer_.prefix_ids();
   if (!prefix.empty() && (tokens.empty() || tokens.front() != prefix.front())) {
     tokens.insert(tokens.begin(), prefix.begin(), prefix.end());
   }
   return tokens;
+}
+
+Result<std::vector<int32_t>> PromptBuilder::Tokens(const chat::ChatRequest& request) const {
+  AC_ASSIGN_OR_RETURN(const std::string text, Render(request));
+  return TokensOf(text);
 }
 
 std::vector<int32_t> PromptBuilder::Tokens(const chat::RawPrompt& prompt) const {

@@ -27,7 +27,8 @@ class PromptBuilder {
 
   // The rendered conversation.
   Result<std::string> Render(const chat::ChatRequest& request) const;
-  // The same as token ids; special tokens written by the template become those tokens.
+  // Rendered text as token ids; special tokens written by the template become those tokens.
+  std::vector<int32_t> TokensOf(std::string_view rendered) const;
   Result<std::vector<int32_t>> Tokens(const chat::ChatRequest& request) const;
   // A prompt without a conversation.
   std::vector<int32_t> Tokens(const chat::RawPrompt& prompt) const;

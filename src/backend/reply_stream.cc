@@ -5,6 +5,13 @@
 namespace ac::backend {
 namespace {
 
+using toolcall::Event;
+
+bool WasCut(engine::FinishReason reason) {
+  return reason == engine::FinishReason::kMaxTokens ||
+         reason == engine::FinishReason::kContextFull;
+}
+
 chat::StopReason StopReasonOf(const engine::FinishInfo& info, bool called_tool) {
   switch (info.reason) {
     case engine::FinishReason::kStopString: return chat::StopReason::kStopSequence;
@@ -14,50 +21,124 @@ chat::StopReason StopReasonOf(const engine::FinishInfo& info, bool called_tool) 
   }
 }
 
+std::string_view TrimEnd(std::string_view text) {
+  const size_t last = text.find_last_not_of(" \t\r\n");
+  return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
+}
+
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 }  // namespace
 
-ReplyFormat ReplyFormat::ForChat(const chat::ChatRequest&, std::string_view) { return {}; }
+ReplyFormat ReplyFormat::ForChat(const chat::ChatRequest& request, toolcall::Family family,
+                                 std::string_view prompt_end) {
+  ReplyFormat format;
+  format.raw = false;
+  format.family = family;
+  format.thinking_open = TrimEnd(prompt_end).ends_with("<think>");
+  if (request.tool_choice.kind == chat::ToolChoice::Kind::kNone) return format;
+  for (const chat::ToolSpec& tool : request.tools) {
+    // Tools the server itself would run cannot be called here.
+    if (tool.type.empty() || !tool.input_schema.empty()) format.tools.push_back(tool);
+  }
+  return format;
+}
 
-ReplyStream::ReplyStream(int choice, const ReplyFormat&, chat::IdSource& ids)
-    : choice_(choice), ids_(&ids) {}
+ReplyStream::ReplyStream(int choice, std::shared_ptr<const ReplyFormat> format,
+                         chat::IdSource& ids)
+    : choice_(choice), format_(std::move(format)), ids_(&ids) {
+  if (!format_->raw) {
+    parser_ = toolcall::MakeParser(
+        format_->family, {.tools = format_->tools, .thinking_open = format_->thinking_open});
+  }
+}
 
-std::vector<chat::ChatEvent> ReplyStream::Token(const engine::TokenEvent& event) {
-  std::vector<chat::ChatEvent> out;
-  AddText(event.text, &out);
+std::vector<chat::ChatEvent> ReplyStream::Token(const engine::TokenEvent& event,
+                                                const chat::TokenLogprob* logprob) {
+  Events out;
+  if (logprob != nullptr) logprobs_.push_back(*logprob);
+  Feed(event.text, &out);
   return out;
 }
 
 std::vector<chat::ChatEvent> ReplyStream::Finish(const engine::FinishInfo& info,
                                                  const chat::Usage& usage) {
-  std::vector<chat::ChatEvent> out;
-  AddText(info.text, &out);
+  Events out;
+  Feed(info.text, &out);
+  if (parser_ != nullptr) {
+    std::vector<Event> parsed;
+    parser_->Finish(WasCut(info.reason), &parsed);
+    Apply(parsed, &out);
+  }
   CloseBlock(&out);
-  Push(&out, chat::MessageDelta{.stop_reason = StopReasonOf(info, called_tool_),
-                                .stop_sequence = info.stop_string,
-                                .usage = usage});
+  Push(chat::MessageDelta{.stop_reason = StopReasonOf(info, called_tool_),
+                          .stop_sequence = info.stop_string,
+                          .usage = usage},
+       &out);
   return out;
 }
 
-void ReplyStream::AddText(std::string_view text, std::vector<chat::ChatEvent>* out) {
+void ReplyStream::Feed(std::string_view text, Events* out) {
   if (text.empty()) return;
-  if (open_ != Open::kText) {
-    OpenBlock(Open::kText, {.value = chat::Text{}, .cache_ttl = ""}, out);
-  }
-  Push(out, chat::TextDelta{.index = index_,
-                            .text = std::string(text),
-                            .logprobs = std::exchange(logprobs_, {})});
+  if (parser_ == nullptr) return AddText(text, out);
+  std::vector<Event> parsed;
+  parser_->Feed(text, &parsed);
+  Apply(parsed, out);
 }
 
-void ReplyStream::OpenBlock(Open kind, chat::Block block, std::vector<chat::ChatEvent>* out) {
+void ReplyStream::Apply(const std::vector<Event>& parsed, Events* out) {
+  for (const Event& event : parsed) {
+    switch (event.kind) {
+      case Event::Kind::kText: AddText(event.text, out); break;
+      case Event::Kind::kThinking: AddThinking(event.text, out); break;
+      case Event::Kind::kCallStart:
+        called_tool_ = true;
+        OpenBlock(Open::kTool,
+                  {.value = chat::ToolUse{.id = ids_->Next(chat::kToolUseIdPrefix),
+                                          .name = event.text}},
+                  out);
+        break;
+      case Event::Kind::kArgsDelta:
+        Push(chat::ToolArgsDelta{.index = index_, .partial_json = event.text}, out);
+        break;
+      case Event::Kind::kCallEnd: CloseBlock(out); break;
+    }
+  }
+}
+
+void ReplyStream::AddText(std::string_view text, Events* out) {
+  // Clients move text behind a call in front of it, and drop blocks that are only blanks: neither
+  // is sent, so that the history that comes back is the one that was generated.
+  if (called_tool_) return;
+  if (open_ != Open::kText && parser_ != nullptr && IsBlank(text)) return;
+  if (open_ != Open::kText) OpenBlock(Open::kText, {.value = chat::Text{}}, out);
+  Push(chat::TextDelta{.index = index_,
+                       .text = std::string(text),
+                       .logprobs = std::exchange(logprobs_, {})},
+       out);
+}
+
+void ReplyStream::AddThinking(std::string_view text, Events* out) {
+  if (open_ != Open::kThinking) OpenBlock(Open::kThinking, {.value = chat::Thinking{}}, out);
+  Push(chat::ThinkingDelta{.index = index_, .text = std::string(text)}, out);
+}
+
+void ReplyStream::OpenBlock(Open kind, chat::Block block, Events* out) {
   CloseBlock(out);
   open_ = kind;
   ++index_;
-  Push(out, chat::BlockStart{.index = index_, .block = std::move(block)});
+  Push(chat::BlockStart{.index = index_, .block = std::move(block)}, out);
 }
 
-void ReplyStream::CloseBlock(std::vector<chat::ChatEvent>* out) {
+void ReplyStream::CloseBlock(Events* out) {
   if (open_ == Open::kNothing) return;
-  Push(out, chat::BlockStop{.index = index_});
+  if (open_ == Open::kThinking) {
+    // Clients keep the signature and send it back with the block.
+    Push(chat::SignatureDelta{.index = index_, .signature = ids_->Next("sig_")}, out);
+  }
+  Push(chat::BlockStop{.index = index_}, out);
   open_ = Open::kNothing;
 }
 
