@@ -264,9 +264,9 @@ TEST_F(EngineTest, RandomBranchingWorkloadEqualsTheModelAlone) {
     for (int i = 0; i < 5; ++i) {
       std::vector<TokenId> prompt = histories[random() % histories.size()];
       prompt.resize(1 + random() % prompt.size());
-      for (unsigned n = random() % 6; n > 0; --n) prompt.push_back(static_cast<TokenId>(random() % 4));
+      for (auto n = random() % 6; n > 0; --n) prompt.push_back(static_cast<TokenId>(random() % 4));
       auto sink = std::make_shared<CollectingSink>();
-      const Result<RequestId> id = engine_->Submit(Greedy(prompt, 1 + random() % 12), sink);
+      const Result<RequestId> id = engine_->Submit(Greedy(prompt, static_cast<int64_t>(1 + random() % 12)), sink);
       ASSERT_TRUE(id.ok()) << id.status();
       if (random() % 5 == 0) engine_->Cancel(*id);
       calls.emplace_back(std::move(prompt), sink);
