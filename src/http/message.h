@@ -58,8 +58,8 @@ struct Request {
 
 struct Response {
   int status = 200;
-  Headers headers;
-  std::string body;
+  Headers headers = {};
+  std::string body = {};
 
   static Response Make(int status, std::string content_type, std::string body);
 };

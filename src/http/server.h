@@ -87,12 +87,13 @@ struct ErrorBody {
 struct ServerOptions {
   std::string host = "127.0.0.1";  // empty: no TCP
   uint16_t port = 0;               // 0: any free port
-  std::string unix_path;           // empty: no Unix socket
+  std::string unix_path = {};      // empty: no Unix socket
   int threads = 1;
-  Limits limits;
+  Limits limits = {};
   // Words the server's own errors in the dialect of the client; `path` is empty when unknown.
   // Called on I/O threads. Default: plain text.
-  std::function<ErrorBody(int status, std::string_view message, std::string_view path)> error_body;
+  std::function<ErrorBody(int status, std::string_view message, std::string_view path)> error_body =
+      {};
 };
 
 struct ServerStats {

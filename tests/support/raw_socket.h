@@ -39,7 +39,8 @@ class RawSocket {
     return out;
   }
   // Takes over an open descriptor.
-  explicit RawSocket(int fd) : fd_(fd) {}
+  explicit RawSocket(int fd) : fd_(fd), connected_(fd >= 0) {}
+  int fd() const { return fd_; }
   RawSocket(RawSocket&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), connected_(other.connected_) {}
   RawSocket& operator=(RawSocket&&) = delete;
@@ -105,6 +106,36 @@ class RawSocket {
  private:
   int fd_;
   bool connected_ = false;
+};
+
+// Listens on a free port of 127.0.0.1.
+class RawListener {
+ public:
+  RawListener() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    bind(fd_, reinterpret_cast<sockaddr*>(&address), size);
+    listen(fd_, 64);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  RawListener(const RawListener&) = delete;
+  RawListener& operator=(const RawListener&) = delete;
+  ~RawListener() { close(fd_); }
+
+  uint16_t port() const { return port_; }
+  // Fails (connected() is false) when nobody comes within ten seconds.
+  RawSocket Accept() const {
+    pollfd request{fd_, POLLIN, 0};
+    if (poll(&request, 1, 10'000) <= 0) return RawSocket(-1);
+    return RawSocket(accept(fd_, nullptr, nullptr));
+  }
+
+ private:
+  int fd_;
+  uint16_t port_ = 0;
 };
 
 }  // namespace ac::testing
