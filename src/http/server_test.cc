@@ -532,7 +532,7 @@ TEST(ServerLimitsTest, MalformedRequestsAreAnswered) {
       {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "501"},
       {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400"},
       {"POST / HTTP/1.1\r\nHost: h\r\nExpect: miracles\r\nContent-Length: 1\r\n\r\n", "417"},
-      {std::string("GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 38), "400"},
+      {std::string("GET / HTTP/1.1\r\nHost: h\r\nX: a") + '\0' + "b\r\n\r\n", "400"},
   };
   for (const auto& [request, status] : cases) {
     EXPECT_THAT(Talk(*server, request), StartsWith("HTTP/1.1 " + status + " ")) << request;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -38,8 +39,11 @@ class RawSocket {
     out.connected_ = connect(out.fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
     return out;
   }
-  // Takes over an open descriptor.
-  explicit RawSocket(int fd) : fd_(fd), connected_(fd >= 0) {}
+  // Takes over an open descriptor. What is sent in two pieces leaves in two pieces.
+  explicit RawSocket(int fd) : fd_(fd), connected_(fd >= 0) {
+    const int on = 1;
+    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
   int fd() const { return fd_; }
   RawSocket(RawSocket&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)), connected_(other.connected_) {}
