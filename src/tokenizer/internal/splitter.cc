@@ -170,7 +170,8 @@ Result<Splitter> Splitter::Create(std::span<const SplitRule> rules, bool use_sca
     PCRE2_SIZE offset = 0;
     compiled.code.reset(
         pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rule.regex.data()), rule.regex.size(),
-                      PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr));
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error,
+                      &offset, nullptr));
     if (compiled.code == nullptr) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(error, message, sizeof(message));
