@@ -65,7 +65,7 @@ std::vector<std::string> Corpus() {
   texts.push_back(std::string(200, ' ') + "x");
   texts.push_back(std::string(100, '\n') + std::string(100, '='));
   std::mt19937 random(21);
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 600; ++round) {
     std::string text;
     for (size_t i = 1 + random() % 20; i > 0; --i) text += Pieces()[random() % Pieces().size()];
     texts.push_back(std::move(text));
