@@ -44,6 +44,7 @@ function(ac_bench NAME)
   add_executable(${NAME} EXCLUDE_FROM_ALL ${B_SOURCES})
   list(TRANSFORM B_DEPS PREPEND ac_)
   target_link_libraries(${NAME} PRIVATE ${B_DEPS} benchmark::benchmark_main)
+  target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   set_property(GLOBAL APPEND PROPERTY AC_BENCHES ${NAME})
 endfunction()
 
