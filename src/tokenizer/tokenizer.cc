@@ -22,9 +22,12 @@ namespace {
 
 using internal::Symbol;
 
-// A token longer than this is damage, not vocabulary.
-constexpr size_t kMaxTokenBytes = size_t{1} << 16;
-constexpr size_t kMaxTokens = size_t{1} << 24;
+// A token longer than this is damage, not vocabulary (the longest published ones have some hundred
+// bytes). The bound also keeps the search for merges, quadratic in it, short.
+constexpr size_t kMaxTokenBytes = 4096;
+constexpr size_t kMaxTokens = 1'000'000;  // so that offsets fit 32 bits
+// Places in a word are 32-bit numbers.
+constexpr size_t kMaxWordBytes = size_t{1} << 30;
 
 bool IsPlain(TokenType type) { return type == TokenType::kNormal || type == TokenType::kUnused; }
 
@@ -276,6 +279,11 @@ void Tokenizer::Impl::Emit(std::string_view word, Symbol symbol, std::vector<int
 }
 
 void Tokenizer::Impl::EncodeWord(std::string_view word, Call* call) const {
+  if (word.size() > kMaxWordBytes) {
+    EncodeWord(word.substr(0, kMaxWordBytes), call);
+    EncodeWord(word.substr(kMaxWordBytes), call);
+    return;
+  }
   const uint64_t hash = internal::HashWord(word);
   const int32_t id = FindWord(word, hash);
   if (id != kNoToken && is_whole[id]) {

@@ -16,7 +16,7 @@ using internal::kSpaceMarker;
 using internal::VocabBuilder;
 
 // Ids far beyond the number of entries are damage; they would only cost memory.
-constexpr int64_t kMaxId = int64_t{1} << 24;
+constexpr int64_t kMaxId = 999'999;
 
 Status Refuse(std::string_view part, std::string_view what, std::string_view supported) {
   return Unsupported("[tokenizer] tokenizer.json: " + std::string(part) + " \"" +

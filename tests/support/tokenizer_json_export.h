@@ -4,33 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "base/utf8.h"
 #include "json/json.h"
 #include "tokenizer/internal/vocab_builder.h"
 #include "tokenizer/spec.h"
 
 namespace ac::testing {
-
-// "\x{4E00}" is PCRE2's; others get the character itself.
-inline std::string PortableRegex(std::string_view regex) {
-  std::string out;
-  for (size_t i = 0; i < regex.size();) {
-    const size_t close = regex.find('}', i);
-    if (regex.substr(i).starts_with("\\x{") && close != std::string_view::npos) {
-      const std::string hex(regex.substr(i + 3, close - i - 3));
-      AppendUtf8(static_cast<uint32_t>(std::strtoul(hex.c_str(), nullptr, 16)), &out);
-      i = close + 1;
-    } else {
-      out += regex[i++];
-    }
-  }
-  return out;
-}
 
 class TokenizerJsonExport {
  public:
@@ -42,8 +24,7 @@ class TokenizerJsonExport {
     for (size_t id = 0; id < spec_.tokens.size(); ++id) {
       const tokenizer::Token& token = spec_.tokens[id];
       vocab[Name(id)] = id;
-      if (token.type == Type::kNormal || token.type == Type::kByte) continue;
-      if (token.type == Type::kUnused) continue;
+      if (IsPlain(token.type) || token.type == Type::kByte) continue;
       added.push_back({{"id", id},
                        {"content", token.bytes},
                        {"single_word", token.single_word},
@@ -68,6 +49,7 @@ class TokenizerJsonExport {
 
  private:
   using Type = tokenizer::TokenType;
+  static bool IsPlain(Type type) { return type == Type::kNormal || type == Type::kUnused; }
   bool bytes() const { return spec_.algorithm == tokenizer::Algorithm::kByteBpe; }
 
   std::string Name(size_t id) const {
@@ -77,7 +59,7 @@ class TokenizerJsonExport {
       std::snprintf(name, sizeof(name), "<0x%02X>", static_cast<uint8_t>(token.bytes[0]));
       return name;
     }
-    if (token.type != Type::kNormal && token.type != Type::kUnused) return token.bytes;
+    if (!IsPlain(token.type)) return token.bytes;
     return bytes() ? tokenizer::internal::AlphabetFromBytes(token.bytes) : Marked(token.bytes);
   }
 
@@ -116,9 +98,8 @@ class TokenizerJsonExport {
       }
     }
     std::sort(pairs.begin(), pairs.end(), [this](const auto& a, const auto& b) {
-      const float score_a = spec_.tokens[a[0]].score;
-      const float score_b = spec_.tokens[b[0]].score;
-      return score_a != score_b ? score_a > score_b : a < b;
+      const float scores[] = {spec_.tokens[a[0]].score, spec_.tokens[b[0]].score};
+      return scores[0] != scores[1] ? scores[0] > scores[1] : a < b;
     });
     for (const auto& [result, left, right] : pairs) add(left, right);
     return merges;
@@ -136,7 +117,7 @@ class TokenizerJsonExport {
     json::Array steps;
     for (const tokenizer::SplitRule& rule : spec_.splits) {
       steps.push_back(json::Object{{"type", "Split"},
-                                   {"pattern", json::Object{{"Regex", PortableRegex(rule.regex)}}},
+                                   {"pattern", json::Object{{"Regex", rule.regex}}},
                                    {"behavior", "Isolated"},
                                    {"invert", false}});
     }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "base/status.h"
 #include "tokenizer/internal/scanners.h"
 #include "tokenizer/spec.h"
@@ -39,13 +40,16 @@ class Splitter {
       emit(text);
       return;
     }
-    for (const std::string_view word : Split(text)) emit(word);
+    Split(text, emit);
   }
 
  private:
   struct Rule;
+  class Matcher;
   // Empty pieces are left out.
-  std::vector<std::string_view> Split(std::string_view text) const;
+  void Split(std::string_view text, FunctionRef<void(std::string_view)> emit) const;
+  void SplitFrom(size_t rule, std::string_view text, bool valid, Matcher* matchers,
+                 FunctionRef<void(std::string_view)> emit) const;
 
   Scanner scanner_ = nullptr;
   std::vector<Rule> rules_;
