@@ -1,0 +1,19 @@
+// The first byte picks the endpoint, the rest is the request body.
+#include <cstdint>
+#include <cstdlib>
+
+#include "api/api.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using ac::api::Endpoint;
+  if (size < 1) return 0;
+  constexpr Endpoint kEndpoints[] = {Endpoint::kChatCompletions, Endpoint::kCompletions,
+                                     Endpoint::kResponses};
+  const std::string_view body(reinterpret_cast<const char*>(data + 1), size - 1);
+  const auto request = ac::api::ParseRequest(kEndpoints[data[0] % 3], body);
+  if (!request.ok()) return 0;
+  for (const Endpoint endpoint : {Endpoint::kChatCompletions, Endpoint::kMessages}) {
+    if (!ac::api::SerializeRequest(endpoint, *request).ok()) std::abort();
+  }
+  return 0;
+}
