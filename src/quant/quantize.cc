@@ -17,29 +17,49 @@ constexpr int kMaxGroup = 32;
 // Candidate ranges are spread by these fractions of one step.
 constexpr std::array<float, 9> kSteps = {-0.8f, -0.6f, -0.4f, -0.2f, 0.0f, 0.2f, 0.4f, 0.6f, 0.8f};
 
+// Sums run in this many lanes, added in one fixed order at the end: the compiler may then use
+// vectors of any width without changing a bit.
+constexpr int kLanes = 8;
+using Lanes = std::array<float, kLanes>;
+
+float Total(const Lanes& lanes) {
+  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+         ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+}
+
+// A group's elements and weights; sizes are multiples of kLanes.
 struct Group {
   const float* x;
-  int size;
-  std::array<float, kMaxGroup> weight;
+  size_t size;
+  alignas(32) std::array<float, kMaxGroup> weight;
 };
 
-Group MakeGroup(const float* x, int size) {
+Group MakeGroup(const float* x, size_t size) {
   Group group{x, size, {}};
   float sum = 0.0f;
-  for (int i = 0; i < size; ++i) sum += x[i] * x[i];
+  for (size_t i = 0; i < size; ++i) sum += x[i] * x[i];
   const float rms = std::sqrt(sum / static_cast<float>(size));
-  for (int i = 0; i < size; ++i) group.weight[static_cast<size_t>(i)] = rms + std::fabs(x[i]);
+  for (size_t i = 0; i < size; ++i) group.weight[i] = rms + std::fabs(x[i]);
   return group;
 }
 
+// The nearest integer, ties to even, within [low, high]; branch-free, for |high| and |low| below
+// 2^22.
+float RoundWithin(float value, float low, float high) {
+  constexpr float kShift = 12582912.0f;  // 1.5 * 2^23: adding it leaves no room for a fraction
+  value = value > low ? value : low;     // NaN becomes `low`
+  value = value < high ? value : high;
+  return (value + kShift) - kShift;
+}
+
 int RoundTo(float value, int low, int high) {
-  return std::clamp(static_cast<int>(std::lrintf(std::clamp(value, -1e6f, 1e6f))), low, high);
+  return static_cast<int>(RoundWithin(value, static_cast<float>(low), static_cast<float>(high)));
 }
 
 // The scale s that minimises sum w (x - s q)^2 over candidates, q in [low, high].
 float FitScale(const Group& group, int low, int high) {
   float peak = 0.0f;
-  for (int i = 0; i < group.size; ++i) {
+  for (size_t i = 0; i < group.size; ++i) {
     if (std::fabs(group.x[i]) > std::fabs(peak)) peak = group.x[i];
   }
   if (peak == 0.0f) return 0.0f;
@@ -49,13 +69,19 @@ float FitScale(const Group& group, int low, int high) {
   for (const int end : {low, high}) {
     for (const float step : kSteps) {
       const float inverse = (static_cast<float>(end) + step) / peak;
-      float xq = 0.0f;
-      float qq = 0.0f;
-      for (int i = 0; i < group.size; ++i) {
-        const auto q = static_cast<float>(RoundTo(group.x[i] * inverse, low, high));
-        xq += group.weight[static_cast<size_t>(i)] * group.x[i] * q;
-        qq += group.weight[static_cast<size_t>(i)] * q * q;
+      Lanes xq_lanes = {};
+      Lanes qq_lanes = {};
+      for (size_t i = 0; i < group.size; i += kLanes) {
+        for (size_t k = 0; k < kLanes; ++k) {
+          const float q = RoundWithin(group.x[i + k] * inverse, static_cast<float>(low),
+                                      static_cast<float>(high));
+          const float wq = group.weight[i + k] * q;
+          xq_lanes[k] += wq * group.x[i + k];
+          qq_lanes[k] += wq * q;
+        }
       }
+      const float xq = Total(xq_lanes);
+      const float qq = Total(qq_lanes);
       // The error after the refit is sum w x^2 - xq^2 / qq.
       if (qq > 0.0f && xq * xq > best_gain * qq) {
         best_gain = xq * xq / qq;
@@ -71,55 +97,59 @@ struct ScaleOffset {
   float offset = 0.0f;
 };
 
-float AffineError(const Group& group, int high, ScaleOffset fit) {
-  float error = 0.0f;
-  for (int i = 0; i < group.size; ++i) {
-    const int q = fit.scale == 0.0f ? 0 : RoundTo((group.x[i] - fit.offset) / fit.scale, 0, high);
-    const float d = group.x[i] - (fit.scale * static_cast<float>(q) + fit.offset);
-    error += group.weight[static_cast<size_t>(i)] * d * d;
-  }
-  return error;
-}
-
-// Least squares for x = scale q + offset with q fixed by `proposal`. K-quants can only subtract
-// (offset <= 0); then a positive optimum becomes zero and the scale alone is refitted.
-ScaleOffset Refit(const Group& group, int high, ScaleOffset proposal, bool offset_may_be_positive) {
+// Weighted moments of x and of q = round((x - offset) / scale).
+struct Moments {
   float w = 0.0f;
-  float q1 = 0.0f;
-  float q2 = 0.0f;
-  float x1 = 0.0f;
+  float q = 0.0f;
+  float qq = 0.0f;
+  float x = 0.0f;
   float xq = 0.0f;
-  for (int i = 0; i < group.size; ++i) {
-    const float weight = group.weight[static_cast<size_t>(i)];
-    const auto q =
-        static_cast<float>(RoundTo((group.x[i] - proposal.offset) / proposal.scale, 0, high));
-    w += weight;
-    q1 += weight * q;
-    q2 += weight * q * q;
-    x1 += weight * group.x[i];
-    xq += weight * group.x[i] * q;
+};
+
+Moments MomentsAt(const Group& group, int high, ScaleOffset proposal) {
+  const float inverse = 1.0f / proposal.scale;
+  Lanes w = {};
+  Lanes q1 = {};
+  Lanes q2 = {};
+  Lanes x1 = {};
+  Lanes xq = {};
+  for (size_t i = 0; i < group.size; i += kLanes) {
+    for (size_t k = 0; k < kLanes; ++k) {
+      const float x = group.x[i + k];
+      const float weight = group.weight[i + k];
+      const float q = RoundWithin((x - proposal.offset) * inverse, 0.0f, static_cast<float>(high));
+      w[k] += weight;
+      q1[k] += weight * q;
+      q2[k] += weight * q * q;
+      x1[k] += weight * x;
+      xq[k] += weight * x * q;
+    }
   }
-  const float determinant = w * q2 - q1 * q1;
-  if (determinant <= 0.0f) return proposal;
-  ScaleOffset fit{(w * xq - q1 * x1) / determinant, (q2 * x1 - q1 * xq) / determinant};
-  if (!offset_may_be_positive && fit.offset > 0.0f) fit = {q2 > 0.0f ? xq / q2 : 0.0f, 0.0f};
-  return fit.scale > 0.0f ? fit : proposal;
+  return {Total(w), Total(q1), Total(q2), Total(x1), Total(xq)};
 }
 
-// Scale and offset that minimise sum w (x - scale q - offset)^2, q in [0, high].
+// Scale and offset that minimise sum w (x - scale q - offset)^2 over candidates, q in [0, high].
+// K-quants can only subtract (offset <= 0): a positive optimum becomes zero.
 ScaleOffset FitAffine(const Group& group, int high, bool offset_may_be_positive) {
   const auto [low_it, high_it] = std::minmax_element(group.x, group.x + group.size);
   const float low = offset_may_be_positive ? *low_it : std::min(*low_it, 0.0f);
   const float range = *high_it - low;
   if (range <= 0.0f) return {0.0f, low};
   ScaleOffset best{range / static_cast<float>(high), low};
-  float best_error = AffineError(group, high, best);
+  float best_gain = -1.0f;
   for (const float step : kSteps) {
     const ScaleOffset proposal{range / (static_cast<float>(high) + step), low};
-    const ScaleOffset fit = Refit(group, high, proposal, offset_may_be_positive);
-    const float error = AffineError(group, high, fit);
-    if (error < best_error) {
-      best_error = error;
+    if (proposal.scale <= 0.0f) continue;  // underflow
+    const Moments m = MomentsAt(group, high, proposal);
+    const float determinant = m.w * m.qq - m.q * m.q;
+    if (determinant <= 0.0f) continue;
+    ScaleOffset fit{(m.w * m.xq - m.q * m.x) / determinant,
+                    (m.qq * m.x - m.q * m.xq) / determinant};
+    if (!offset_may_be_positive && fit.offset > 0.0f) fit = {m.xq / m.qq, 0.0f};
+    // At the least-squares solution the error is sum w x^2 minus this.
+    const float gain = fit.scale * m.xq + fit.offset * m.x;
+    if (fit.scale > 0.0f && gain > best_gain) {
+      best_gain = gain;
       best = fit;
     }
   }
