@@ -234,11 +234,16 @@ class GgufModel : public LoadedModel {
 
 }  // namespace
 
-Result<std::unique_ptr<ModelFile>> OpenGgufModel(const std::string& path, OpenScope scope) {
-  AC_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
+Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile file, const std::string& path,
+                                                 OpenScope scope) {
   auto model = std::make_unique<GgufModel>(std::move(file));
   AC_RETURN_IF_ERROR(model->Load(path, scope));
   return std::unique_ptr<ModelFile>(std::move(model));
+}
+
+Result<std::unique_ptr<ModelFile>> OpenGgufModel(const std::string& path, OpenScope scope) {
+  AC_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
+  return MakeGgufModel(std::move(file), path, scope);
 }
 
 }  // namespace ac::weights

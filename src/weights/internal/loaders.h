@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "weights/gguf.h"
 #include "weights/model_file.h"
 
 namespace ac::weights {
@@ -41,8 +42,10 @@ class LoadedModel : public ModelFile {
 };
 
 Result<std::unique_ptr<ModelFile>> OpenGgufModel(const std::string& path, OpenScope scope);
+// From a file that is open already; `path` is used in messages.
+Result<std::unique_ptr<ModelFile>> MakeGgufModel(GgufFile file, const std::string& path,
+                                                 OpenScope scope);
 Result<std::unique_ptr<ModelFile>> OpenDirectoryModel(const std::string& path, OpenScope scope);
-
 // One module's affine quantisation; bits 0 means the module is stored as floats.
 struct MlxQuantisation {
   int bits = 0;
