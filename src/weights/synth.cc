@@ -192,7 +192,9 @@ class BlockFiller {
   BlockFiller(ac_quant_type type, double sigma, Random* random) : type_(type), random_(random) {
     const double unit = sigma / StandardDeviationOfUnitScale(type);
     for (size_t i = 0; i < 256; ++i) {
-      const double scale = unit * (0.75 + 0.5 * static_cast<double>(i) / 255.0);
+      double scale = unit * (0.75 + 0.5 * static_cast<double>(i) / 255.0);
+      // Signed levels have one more below zero than above: scales of both signs even that out.
+      if ((type == AC_Q4_0 || type == AC_Q5_0 || type == AC_Q8_0) && i % 2 != 0) scale = -scale;
       scales_[i] = quant::F32ToF16(static_cast<float>(scale));
       // The sum of 7.5 d sc and the centre of the levels cancel: zero mean.
       minima_[i] = quant::F32ToF16(static_cast<float>(scale * Centre(type)));
