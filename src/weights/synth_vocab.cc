@@ -25,7 +25,8 @@ constexpr const char* kChatTemplate = R"jinja(
   {%- if tools -%}
     {{- ('\n\n' if system else '') + 'Functions you can call, one JSON object a line:\n<tools>\n' -}}
     {%- for tool in tools -%}
-      {{- tool | tojson + '\n' -}}
+      {{- tool | tojson -}}
+      {{- '\n' -}}
     {%- endfor -%}
     {{- '</tools>\nTo call a function, answer with:\n<tool_call>\n' -}}
     {{- '{"name": "its name", "arguments": {its arguments}}\n</tool_call>' -}}
@@ -42,7 +43,9 @@ constexpr const char* kChatTemplate = R"jinja(
       {%- if turn.content or not loop.first -%}
         {{- '\n' -}}
       {%- endif -%}
-      {{- '<tool_call>\n{"name": ' + function.name | tojson + ', "arguments": ' -}}
+      {{- '<tool_call>\n{"name": ' -}}
+      {{- function.name | tojson -}}
+      {{- ', "arguments": ' -}}
       {%- if function.arguments is string -%}
         {{- function.arguments -}}
       {%- else -%}
