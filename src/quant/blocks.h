@@ -38,30 +38,86 @@ typedef uint16_t ac_f16;
 typedef uint16_t ac_bf16;
 
 /* 32 elements a block: x = d * q, or d * q + m. */
-struct ac_block_q4_0 { ac_f16 d; uint8_t qs[16]; };            /* q in [-8, 7], low nibbles first half */
-struct ac_block_q4_1 { ac_f16 d; ac_f16 m; uint8_t qs[16]; };
-struct ac_block_q5_0 { ac_f16 d; uint8_t qh[4]; uint8_t qs[16]; };
-struct ac_block_q5_1 { ac_f16 d; ac_f16 m; uint8_t qh[4]; uint8_t qs[16]; };
-struct ac_block_q8_0 { ac_f16 d; int8_t qs[32]; };
-struct ac_block_iq4_nl { ac_f16 d; uint8_t qs[16]; };
-struct ac_block_mxfp4 { uint8_t e; uint8_t qs[16]; };          /* e8m0 scale, e2m1 elements */
+struct ac_block_q4_0 {
+  ac_f16 d;
+  uint8_t qs[16];
+}; /* q in [-8, 7], low nibbles first half */
+struct ac_block_q4_1 {
+  ac_f16 d;
+  ac_f16 m;
+  uint8_t qs[16];
+};
+struct ac_block_q5_0 {
+  ac_f16 d;
+  uint8_t qh[4];
+  uint8_t qs[16];
+};
+struct ac_block_q5_1 {
+  ac_f16 d;
+  ac_f16 m;
+  uint8_t qh[4];
+  uint8_t qs[16];
+};
+struct ac_block_q8_0 {
+  ac_f16 d;
+  int8_t qs[32];
+};
+struct ac_block_iq4_nl {
+  ac_f16 d;
+  uint8_t qs[16];
+};
+struct ac_block_mxfp4 {
+  uint8_t e;
+  uint8_t qs[16];
+}; /* e8m0 scale, e2m1 elements */
 
 /* 256 elements a super-block. */
-struct ac_block_q2_k { uint8_t scales[16]; uint8_t qs[64]; ac_f16 d; ac_f16 dmin; };
-struct ac_block_q3_k { uint8_t hmask[32]; uint8_t qs[64]; uint8_t scales[12]; ac_f16 d; };
-struct ac_block_q4_k { ac_f16 d; ac_f16 dmin; uint8_t scales[12]; uint8_t qs[128]; };
-struct ac_block_q5_k { ac_f16 d; ac_f16 dmin; uint8_t scales[12]; uint8_t qh[32]; uint8_t qs[128]; };
-struct ac_block_q6_k { uint8_t ql[128]; uint8_t qh[64]; int8_t scales[16]; ac_f16 d; };
-struct ac_block_iq4_xs { ac_f16 d; uint16_t scales_h; uint8_t scales_l[4]; uint8_t qs[128]; };
+struct ac_block_q2_k {
+  uint8_t scales[16];
+  uint8_t qs[64];
+  ac_f16 d;
+  ac_f16 dmin;
+};
+struct ac_block_q3_k {
+  uint8_t hmask[32];
+  uint8_t qs[64];
+  uint8_t scales[12];
+  ac_f16 d;
+};
+struct ac_block_q4_k {
+  ac_f16 d;
+  ac_f16 dmin;
+  uint8_t scales[12];
+  uint8_t qs[128];
+};
+struct ac_block_q5_k {
+  ac_f16 d;
+  ac_f16 dmin;
+  uint8_t scales[12];
+  uint8_t qh[32];
+  uint8_t qs[128];
+};
+struct ac_block_q6_k {
+  uint8_t ql[128];
+  uint8_t qh[64];
+  int8_t scales[16];
+  ac_f16 d;
+};
+struct ac_block_iq4_xs {
+  ac_f16 d;
+  uint16_t scales_h;
+  uint8_t scales_l[4];
+  uint8_t qs[128];
+};
 
 /* A borrowed weight matrix. For AC_MLX_AFFINE `data` holds uint32 words with elements packed from
  * the low bits, `scales` and `biases` one value per group of `group_size` columns, both of type
  * `scale_type` (AC_F16, AC_BF16 or AC_F32): x = scale * q + bias. */
 struct ac_matrix {
   enum ac_quant_type type;
-  int64_t rows;       /* outputs */
-  int64_t cols;       /* inputs, contiguous */
-  const void* data;   /* row r at data + r * row_bytes */
+  int64_t rows;     /* outputs */
+  int64_t cols;     /* inputs, contiguous */
+  const void* data; /* row r at data + r * row_bytes */
   size_t row_bytes;
   const void* scales; /* MLX only: [rows, cols / group_size] */
   const void* biases; /* MLX only: [rows, cols / group_size] */

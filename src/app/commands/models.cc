@@ -11,7 +11,7 @@
 #include "json/json.h"
 #include "quant/quant.h"
 #include "weights/convert.h"
-#include "weights/inspect.h"
+#include "weights/model_file.h"
 #include "weights/synth.h"
 
 namespace ac::app {
