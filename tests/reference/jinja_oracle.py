@@ -59,9 +59,12 @@ def environment():
     return env
 
 
-def render(env, request):
+def render(env, request, compiled={}):
     try:
-        text = env.from_string(request["template"]).render(**request["context"])
+        source = request["template"]
+        if source not in compiled:
+            compiled[source] = env.from_string(source)
+        text = compiled[source].render(**request["context"])
         text.encode("utf-8")
         return {"ok": True, "text": text}
     except RecursionError as error:
