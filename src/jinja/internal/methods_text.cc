@@ -215,12 +215,12 @@ Value RemoveAffix(Interpreter& in, const Value& self, CallArguments& arguments) 
   return text.substr(0, affix.size()) == affix ? self.Part(text.substr(affix.size())) : self;
 }
 
-// Runs of white space separate; none at either end counts.
+// Runs of white space separate; those at the ends do not count. After `most` cuts the rest stays whole.
 void SplitSpace(std::string_view text, int64_t most, std::vector<std::string_view>* out) {
   text = Strip(text, Side::kLeft);
   while (!text.empty()) {
     if (most == 0) {
-      out->push_back(Strip(text, Side::kRight));
+      out->push_back(text);
       return;
     }
     size_t end = text.size();
@@ -248,8 +248,7 @@ void SplitSpaceBackwards(std::string_view text, int64_t most, std::vector<std::s
     pieces.pop_back();
   }
   const auto& last = pieces.back();
-  text = text.substr(0, static_cast<size_t>(last.data() - text.data()) + last.size());
-  out->push_back(Strip(text, Side::kLeft));
+  out->push_back(text.substr(0, static_cast<size_t>(last.data() - text.data()) + last.size()));
 }
 
 void SplitAt(std::string_view text, std::string_view separator, int64_t most, bool backwards,

@@ -169,6 +169,10 @@ int64_t ReadNumber(std::string_view text, size_t* at) {
   return value;
 }
 
+bool IsCharacter(Int code_point) {
+  return code_point >= 0 && code_point < 0x110000 && (code_point < 0xD800 || code_point > 0xDFFF);
+}
+
 // "%(name)-10.3f" and the like, applied to a tuple, a mapping or one value.
 class PercentFormatter {
  public:
@@ -328,8 +332,7 @@ class PercentFormatter {
 
   bool ApplyCharacter(Spec spec, const Value& value) {
     std::string character;
-    if (value.IsInteger() && value.integer() >= 0 && value.integer() < 0x110000 &&
-        (value.integer() < 0xD800 || value.integer() > 0xDFFF)) {
+    if (value.IsInteger() && IsCharacter(value.integer())) {
       AppendUtf8(static_cast<uint32_t>(value.integer()), &character);
     } else if (value.Is(Kind::kString) && CountCodePoints(value.text()) == 1) {
       character = value.text();
@@ -397,6 +400,13 @@ bool ParseSpec(Interpreter& in, std::string_view text, Spec* spec) {
   return false;
 }
 
+Value FormatCharacter(Interpreter& in, Int code_point, const Spec& spec) {
+  if (!IsCharacter(code_point)) return in.Fail("OverflowError: %c arg not in range(0x110000)");
+  std::string character;
+  AppendUtf8(static_cast<uint32_t>(code_point), &character);
+  return in.NewString(FormatText(character, spec));
+}
+
 // format(value, spec)
 Value FormatValue(Interpreter& in, const Value& value, std::string_view spec_text) {
   if (spec_text.empty()) return ToSoftString(in, value);
@@ -414,7 +424,8 @@ Value FormatValue(Interpreter& in, const Value& value, std::string_view spec_tex
     return in.NewString(FormatText(value.text(), spec));
   }
   if (value.IsInteger() && !for_real) {
-    if (spec.type == 'c' || spec.precision >= 0) return in.Fail("ValueError: Precision not allowed in integer format specifier");
+    if (spec.type == 'c') return FormatCharacter(in, value.integer(), spec);
+    if (spec.precision >= 0) return in.Fail("ValueError: Precision not allowed in integer format specifier");
     if (spec.type != '\0' && std::string_view("bdnoxX").find(spec.type) == std::string_view::npos) return wrong();
     return in.NewString(FormatInteger(value.integer(), spec));
   }
