@@ -19,7 +19,8 @@ Template::~Template() = default;
 
 Result<std::shared_ptr<const Template>> Template::Parse(std::string_view source, std::string name) {
   // Messages quote the name: keep it on one line and inside its quotes.
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '\'' || c == '\n' || c == '\r'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '\'' || c == '\n' || c == '\r'; }, '_');
   if (source.size() > kMaxTemplateBytes) {
     return Status(Code::kTooLarge, "[jinja] '" + name + "': the template is larger than 1 MiB");
   }
@@ -31,7 +32,8 @@ Result<std::shared_ptr<const Template>> Template::Parse(std::string_view source,
   return std::shared_ptr<const Template>(new Template(std::move(program)));
 }
 
-Result<std::string> Template::Render(const json::Value& context, const RenderOptions& options) const {
+Result<std::string> Template::Render(const json::Value& context,
+                                     const RenderOptions& options) const {
   return Interpreter(*program_, context, options).Run();
 }
 

@@ -21,10 +21,10 @@ namespace ac::jinja {
 
 // Templates come with models, so they are untrusted: each limit ends the render with a clear error.
 struct RenderLimits {
-  size_t max_steps = 20'000'000;                 // nodes evaluated, plus one per 64 bytes of text moved
+  size_t max_steps = 20'000'000;  // nodes evaluated, plus one per 64 bytes of text moved
   size_t max_output_bytes = size_t{64} << 20;
-  size_t max_memory_bytes = size_t{512} << 20;   // live values of one render
-  int max_depth = 1500;                          // nested evaluations; keeps the C++ stack below ~2 MB
+  size_t max_memory_bytes = size_t{512} << 20;  // live values of one render
+  int max_depth = 1500;  // nested evaluations; keeps the C++ stack below ~2 MB
 };
 
 struct RenderOptions {
@@ -60,8 +60,8 @@ class Template {
   std::unique_ptr<const Program> program_;
 };
 
-// The template's own words when Render failed because it called raise_exception("..."): a refusal of
-// this conversation, meant for the user. Nothing for every other failure.
+// The template's own words when Render failed because it called raise_exception("..."): a refusal
+// of this conversation, meant for the user. Nothing for every other failure.
 std::optional<std::string> RaisedMessage(const Status& status);
 
 }  // namespace ac::jinja

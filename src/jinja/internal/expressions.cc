@@ -15,10 +15,14 @@ constexpr int kMaxJsonDepth = 256;
 
 bool Holds(Comparison comparison, int order) {
   switch (comparison) {
-    case Comparison::kLt: return order < 0;
-    case Comparison::kLe: return order <= 0;
-    case Comparison::kGt: return order > 0;
-    default: return order >= 0;
+    case Comparison::kLt:
+      return order < 0;
+    case Comparison::kLe:
+      return order <= 0;
+    case Comparison::kGt:
+      return order > 0;
+    default:
+      return order >= 0;
   }
 }
 
@@ -38,22 +42,36 @@ Value Interpreter::Evaluate(const Expr& expr) {
 
 Value Interpreter::EvaluateNode(const Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kConst: return static_cast<const ConstExpr&>(expr).value;
-    case ExprKind::kName: return EvaluateName(static_cast<const NameExpr&>(expr));
-    case ExprKind::kList: return EvaluateSequence(static_cast<const SequenceExpr&>(expr), Kind::kList);
-    case ExprKind::kTuple: return EvaluateSequence(static_cast<const SequenceExpr&>(expr), Kind::kTuple);
-    case ExprKind::kDict: return EvaluateDict(static_cast<const DictExpr&>(expr));
-    case ExprKind::kAttribute: return EvaluateAttribute(static_cast<const AttributeExpr&>(expr));
-    case ExprKind::kItem: return EvaluateItem(static_cast<const ItemExpr&>(expr));
-    case ExprKind::kCall: return EvaluateCall(static_cast<const CallExpr&>(expr), nullptr);
-    case ExprKind::kFilter: return EvaluateFilter(static_cast<const FilterExpr&>(expr));
-    case ExprKind::kTest: return EvaluateTest(static_cast<const TestExpr&>(expr));
-    case ExprKind::kCompare: return EvaluateCompare(static_cast<const CompareExpr&>(expr));
-    case ExprKind::kConcat: return EvaluateConcat(static_cast<const SequenceExpr&>(expr));
+    case ExprKind::kConst:
+      return static_cast<const ConstExpr&>(expr).value;
+    case ExprKind::kName:
+      return EvaluateName(static_cast<const NameExpr&>(expr));
+    case ExprKind::kList:
+      return EvaluateSequence(static_cast<const SequenceExpr&>(expr), Kind::kList);
+    case ExprKind::kTuple:
+      return EvaluateSequence(static_cast<const SequenceExpr&>(expr), Kind::kTuple);
+    case ExprKind::kDict:
+      return EvaluateDict(static_cast<const DictExpr&>(expr));
+    case ExprKind::kAttribute:
+      return EvaluateAttribute(static_cast<const AttributeExpr&>(expr));
+    case ExprKind::kItem:
+      return EvaluateItem(static_cast<const ItemExpr&>(expr));
+    case ExprKind::kCall:
+      return EvaluateCall(static_cast<const CallExpr&>(expr), nullptr);
+    case ExprKind::kFilter:
+      return EvaluateFilter(static_cast<const FilterExpr&>(expr));
+    case ExprKind::kTest:
+      return EvaluateTest(static_cast<const TestExpr&>(expr));
+    case ExprKind::kCompare:
+      return EvaluateCompare(static_cast<const CompareExpr&>(expr));
+    case ExprKind::kConcat:
+      return EvaluateConcat(static_cast<const SequenceExpr&>(expr));
     case ExprKind::kConditional:
       return EvaluateConditional(static_cast<const ConditionalExpr&>(expr));
-    case ExprKind::kSlice: return Fail("TypeError: a slice cannot be combined with other subscripts");
-    case ExprKind::kNamespaceRef: return Fail("an assignment target is no expression");
+    case ExprKind::kSlice:
+      return Fail("TypeError: a slice cannot be combined with other subscripts");
+    case ExprKind::kNamespaceRef:
+      return Fail("an assignment target is no expression");
     case ExprKind::kNot:
     case ExprKind::kNegate:
     case ExprKind::kPlus: {
@@ -62,7 +80,8 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
       if (expr.kind == ExprKind::kNot) return Value::Bool(!Truth(operand));
       return expr.kind == ExprKind::kNegate ? Negate(*this, operand) : Plus(*this, operand);
     }
-    default: return EvaluateBinary(static_cast<const BinaryExpr&>(expr));
+    default:
+      return EvaluateBinary(static_cast<const BinaryExpr&>(expr));
   }
 }
 
@@ -98,11 +117,16 @@ Value Interpreter::EvaluateDict(const DictExpr& expr) {
 
 const Builtin* Interpreter::MethodOf(const Value& object, const AttributeExpr& expr) const {
   switch (object.kind()) {
-    case Kind::kString: return expr.on_string;
-    case Kind::kList: return expr.on_list;
-    case Kind::kTuple: return expr.on_tuple;
-    case Kind::kDict: return expr.on_dict;
-    default: return nullptr;
+    case Kind::kString:
+      return expr.on_string;
+    case Kind::kList:
+      return expr.on_list;
+    case Kind::kTuple:
+      return expr.on_tuple;
+    case Kind::kDict:
+      return expr.on_dict;
+    default:
+      return nullptr;
   }
 }
 
@@ -135,7 +159,8 @@ Value LoopAttribute(Interpreter& in, const Value& object, std::string_view name)
   const auto nothing = [](std::string_view text) {
     return Value::Undefined(UndefinedReason::kHint, Kind::kMissing, Value::Borrowed(text));
   };
-  if (name == "previtem") return loop->index0 == 0 ? nothing("there is no previous item") : loop->before;
+  if (name == "previtem")
+    return loop->index0 == 0 ? nothing("there is no previous item") : loop->before;
   if (name == "nextitem") return loop->Peek(in) ? loop->after : nothing("there is no next item");
   return Value();
 }
@@ -154,8 +179,10 @@ Value MacroAttribute(Interpreter& in, const MacroNode& macro, std::string_view n
 // Attributes that are neither methods nor items. Missing when there is none of that name.
 Value OwnAttribute(Interpreter& in, const Value& object, std::string_view name) {
   switch (object.kind()) {
-    case Kind::kLoop: return LoopAttribute(in, object, name);
-    case Kind::kMacro: return MacroAttribute(in, *object.As<MacroObject>()->node, name);
+    case Kind::kLoop:
+      return LoopAttribute(in, object, name);
+    case Kind::kMacro:
+      return MacroAttribute(in, *object.As<MacroObject>()->node, name);
     case Kind::kNamespace: {
       const Value* found = object.As<NamespaceObject>()->Find(name);
       return found == nullptr ? Value() : *found;
@@ -176,7 +203,8 @@ Value OwnAttribute(Interpreter& in, const Value& object, std::string_view name) 
              : name == "step" ? Value::Integer(range->step)
                               : Value();
     }
-    default: return Value();
+    default:
+      return Value();
   }
 }
 
@@ -190,7 +218,8 @@ bool IsInternalName(std::string_view name) {
 Value Interpreter::GetAttribute(const Value& object, const Value& name) {
   if (object.undefined()) return FailUndefined(object);
   if (const Builtin* method = FindMethod(object.kind(), name.text())) {
-    if (method->call == nullptr) return Value::Undefined(UndefinedReason::kUnsafe, object.kind(), name);
+    if (method->call == nullptr)
+      return Value::Undefined(UndefinedReason::kUnsafe, object.kind(), name);
     return Value::Of(Kind::kMethod, heap_.New<MethodObject>(0, object, method));
   }
   Value own = OwnAttribute(*this, object, name.text());
@@ -233,7 +262,8 @@ Value Interpreter::GetItem(const Value& object, const Value& index) {
       const auto position = static_cast<size_t>(at);
       switch (object.kind()) {
         case Kind::kList:
-        case Kind::kTuple: return object.As<ListObject>()->items[position];
+        case Kind::kTuple:
+          return object.As<ListObject>()->items[position];
         case Kind::kRange: {
           const auto* range = object.As<RangeObject>();
           return Value::Integer(range->start + range->step * at);
@@ -243,7 +273,8 @@ Value Interpreter::GetItem(const Value& object, const Value& index) {
           if (!Spend(start)) return Value::Failed();
           return object.Part(object.text().substr(start, DecodeUtf8(object.text(), start).length));
         }
-        default: break;
+        default:
+          break;
       }
     }
   }
@@ -316,16 +347,19 @@ Value SliceText(Interpreter& in, const Value& object, const SliceBounds& bounds)
 
 }  // namespace
 
-Value Interpreter::Slice(const Value& object, const Value& start, const Value& stop, const Value& step) {
+Value Interpreter::Slice(const Value& object, const Value& start, const Value& stop,
+                         const Value& step) {
   if (object.undefined()) return FailUndefined(object);
   if (object.Is(Kind::kDict)) return Fail("TypeError: unhashable type: 'slice'");
   const bool sliceable = object.Is(Kind::kString) || object.Is(Kind::kList) ||
                          object.Is(Kind::kTuple) || object.Is(Kind::kRange);
-  if (!sliceable) return Fail("TypeError: '" + std::string(TypeName(object)) + "' object is not subscriptable");
+  if (!sliceable)
+    return Fail("TypeError: '" + std::string(TypeName(object)) + "' object is not subscriptable");
   const std::optional<Int> length = Length(object);
   SliceBounds bounds;
   if (!ComputeBounds(*this, {&start, &stop, &step}, *length, &bounds)) return Value::Failed();
-  if (!Spend(static_cast<size_t>(object.Is(Kind::kString) ? *length : bounds.count * 16))) return Value::Failed();
+  if (!Spend(static_cast<size_t>(object.Is(Kind::kString) ? *length : bounds.count * 16)))
+    return Value::Failed();
   if (object.Is(Kind::kString)) return SliceText(*this, object, bounds);
   if (object.Is(Kind::kRange)) {
     const auto* range = object.As<RangeObject>();
@@ -370,7 +404,8 @@ bool Interpreter::EvaluateArguments(const Arguments& arguments, CallArguments* o
     }
     for (const auto& [other, unused] : out->named) {
       if (other.text() != name.text()) continue;
-      Fail("TypeError: got multiple values for keyword argument '" + std::string(name.text()) + "'");
+      Fail("TypeError: got multiple values for keyword argument '" + std::string(name.text()) +
+           "'");
       return false;
     }
     out->named.emplace_back(name, value);
@@ -402,14 +437,18 @@ Value Interpreter::EvaluateCall(const CallExpr& expr, const Value* caller) {
 
 Value Interpreter::Call(const Value& callee, CallArguments& arguments) {
   switch (callee.kind()) {
-    case Kind::kUndefined: return FailUndefined(callee);
-    case Kind::kFunction: return callee.function()->call(*this, Value::None(), arguments);
+    case Kind::kUndefined:
+      return FailUndefined(callee);
+    case Kind::kFunction:
+      return callee.function()->call(*this, Value::None(), arguments);
     case Kind::kMethod: {
       const auto* bound = callee.As<MethodObject>();
       return bound->method->call(*this, bound->self, arguments);
     }
-    case Kind::kMacro: return CallMacro(*callee.As<MacroObject>(), arguments);
-    case Kind::kLoop: return CallLoop(*callee.As<LoopObject>(), arguments);
+    case Kind::kMacro:
+      return CallMacro(*callee.As<MacroObject>(), arguments);
+    case Kind::kLoop:
+      return CallLoop(*callee.As<LoopObject>(), arguments);
     case Kind::kJoiner: {
       auto* joiner = callee.As<JoinerObject>();
       if (joiner->used) return joiner->separator;
@@ -510,13 +549,17 @@ Value Interpreter::FailUndefined(const Value& undefined) {
     return undefined.base() == Kind::kNamespace ? "jinja2.utils." + object : object;
   };
   switch (undefined.reason()) {
-    case UndefinedReason::kName: return Fail("'" + name + "' is undefined");
-    case UndefinedReason::kAttribute: return Fail("'" + base() + "' has no attribute '" + name + "'");
-    case UndefinedReason::kElement: return Fail(base() + " has no element " + name);
-    case UndefinedReason::kHint: return Fail(name);
+    case UndefinedReason::kName:
+      return Fail("'" + name + "' is undefined");
+    case UndefinedReason::kAttribute:
+      return Fail("'" + base() + "' has no attribute '" + name + "'");
+    case UndefinedReason::kElement:
+      return Fail(base() + " has no element " + name);
+    case UndefinedReason::kHint:
+      return Fail(name);
     case UndefinedReason::kUnsafe:
-      return Fail("access to attribute '" + name + "' of '" + std::string(TypeName(undefined.base())) +
-                  "' object is unsafe.");
+      return Fail("access to attribute '" + name + "' of '" +
+                  std::string(TypeName(undefined.base())) + "' object is unsafe.");
   }
   return Value::Failed();
 }
@@ -541,12 +584,18 @@ Value Interpreter::NewDict(DictObject* dict) {
 Value Interpreter::FromJson(const json::Value& value, int depth) {
   if (depth > kMaxJsonDepth) return Fail("the context is nested too deeply");
   switch (value.kind()) {
-    case boost::json::kind::null: return Value::None();
-    case boost::json::kind::bool_: return Value::Bool(value.get_bool());
-    case boost::json::kind::int64: return Value::Integer(value.get_int64());
-    case boost::json::kind::uint64: return Value::Integer(value.get_uint64());
-    case boost::json::kind::double_: return Value::Float(value.get_double());
-    case boost::json::kind::string: return Value::Borrowed(value.get_string());
+    case boost::json::kind::null:
+      return Value::None();
+    case boost::json::kind::bool_:
+      return Value::Bool(value.get_bool());
+    case boost::json::kind::int64:
+      return Value::Integer(value.get_int64());
+    case boost::json::kind::uint64:
+      return Value::Integer(value.get_uint64());
+    case boost::json::kind::double_:
+      return Value::Float(value.get_double());
+    case boost::json::kind::string:
+      return Value::Borrowed(value.get_string());
     case boost::json::kind::array: {
       std::vector<Value> items;
       items.reserve(value.get_array().size());

@@ -59,13 +59,15 @@ struct SourceIterator : IteratorObject {
 CallArguments Copy(const CallArguments& arguments, size_t from) {
   CallArguments copy;
   const size_t skip = std::min(from, arguments.positional.size());
-  copy.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(skip), arguments.positional.end());
+  copy.positional.assign(arguments.positional.begin() + static_cast<ptrdiff_t>(skip),
+                         arguments.positional.end());
   copy.named = arguments.named;
   return copy;
 }
 
 struct MapIterator : SourceIterator {
-  MapIterator(Value from, CallArguments given) : SourceIterator(std::move(from), true), arguments(std::move(given)) {}
+  MapIterator(Value from, CallArguments given)
+      : SourceIterator(std::move(from), true), arguments(std::move(given)) {}
 
   bool Prepare(Interpreter& in) {
     prepared = true;
@@ -113,7 +115,10 @@ Value Map(Interpreter& in, const Value& self, CallArguments& arguments) {
 
 struct SelectIterator : SourceIterator {
   SelectIterator(Value from, CallArguments given, bool keep, bool attribute)
-      : SourceIterator(std::move(from), true), arguments(std::move(given)), wanted(keep), by_attribute(attribute) {}
+      : SourceIterator(std::move(from), true),
+        arguments(std::move(given)),
+        wanted(keep),
+        by_attribute(attribute) {}
 
   bool Prepare(Interpreter& in) {
     prepared = true;
@@ -161,7 +166,8 @@ struct SelectIterator : SourceIterator {
 
 template <bool wanted, bool by_attribute>
 Value Select(Interpreter& in, const Value& self, CallArguments& arguments) {
-  return Value::Of(Kind::kIterator, in.heap().New<SelectIterator>(0, self, std::move(arguments), wanted, by_attribute));
+  return Value::Of(Kind::kIterator, in.heap().New<SelectIterator>(0, self, std::move(arguments),
+                                                                  wanted, by_attribute));
 }
 
 // Text compares without case unless asked otherwise.
@@ -174,7 +180,9 @@ Value SortKey(Interpreter& in, const Value& item, const Value& path, bool case_s
 
 struct UniqueIterator : SourceIterator {
   UniqueIterator(Interpreter& in, Value from, Value by, bool exact)
-      : SourceIterator(std::move(from), false), path(std::move(by)), case_sensitive(exact),
+      : SourceIterator(std::move(from), false),
+        path(std::move(by)),
+        case_sensitive(exact),
         seen(Value::Of(Kind::kDict, in.heap().New<DictObject>(0))) {}
   bool Next(Interpreter& in, Value* out) override {
     for (Value item; Pull(in, &item);) {
@@ -196,8 +204,10 @@ struct UniqueIterator : SourceIterator {
 
 Value Unique(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!arguments.Bind(in, "unique", {"case_sensitive", "attribute"}, &given)) return Value::Failed();
-  return Value::Of(Kind::kIterator, in.heap().New<UniqueIterator>(0, in, self, given[1], Truth(given[0])));
+  if (!arguments.Bind(in, "unique", {"case_sensitive", "attribute"}, &given))
+    return Value::Failed();
+  return Value::Of(Kind::kIterator,
+                   in.heap().New<UniqueIterator>(0, in, self, given[1], Truth(given[0])));
 }
 
 struct ItemsIterator : IteratorObject {
@@ -205,7 +215,8 @@ struct ItemsIterator : IteratorObject {
   bool Next(Interpreter& in, Value* out) override {
     if (source.undefined()) return false;
     if (!source.Is(Kind::kDict)) {
-      in.Fail("TypeError: can only get item pairs from a mapping, not " + std::string(TypeName(source)));
+      in.Fail("TypeError: can only get item pairs from a mapping, not " +
+              std::string(TypeName(source)));
       return false;
     }
     const auto& items = source.As<DictObject>()->items;
@@ -261,12 +272,14 @@ Value List(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value Reverse(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given, items;
   if (!arguments.Bind(in, "reverse", {}, &given)) return Value::Failed();
-  if (self.Is(Kind::kString)) return in.Slice(self, Value::None(), Value::None(), Value::Integer(-1));
+  if (self.Is(Kind::kString))
+    return in.Slice(self, Value::None(), Value::None(), Value::Integer(-1));
   if (!IsIterable(self)) return in.Fail("argument must be iterable");
   if (!Collect(in, self, &items)) return Value::Failed();
   std::reverse(items.begin(), items.end());
   // What cannot be walked backwards was read into a list, and stays one.
-  return self.Is(Kind::kIterator) ? in.NewList(std::move(items)) : NewIterator(in, std::move(items));
+  return self.Is(Kind::kIterator) ? in.NewList(std::move(items))
+                                  : NewIterator(in, std::move(items));
 }
 
 Value Join(Interpreter& in, const Value& self, CallArguments& arguments) {
@@ -306,7 +319,8 @@ Value Sorted(Interpreter& in, std::vector<Keyed> entries, bool reverse) {
 
 Value Sort(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given, items;
-  if (!arguments.Bind(in, "sort", {"reverse", "case_sensitive", "attribute"}, &given)) return Value::Failed();
+  if (!arguments.Bind(in, "sort", {"reverse", "case_sensitive", "attribute"}, &given))
+    return Value::Failed();
   if (!Collect(in, self, &items)) return Value::Failed();
   std::vector<Value> paths;  // "a,b.c" sorts by a, then by b.c
   if (given[2].Is(Kind::kString)) {
@@ -331,11 +345,16 @@ Value Sort(Interpreter& in, const Value& self, CallArguments& arguments) {
 
 Value DictSort(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!arguments.Bind(in, "dictsort", {"case_sensitive", "by", "reverse"}, &given)) return Value::Failed();
+  if (!arguments.Bind(in, "dictsort", {"case_sensitive", "by", "reverse"}, &given))
+    return Value::Failed();
   if (self.undefined()) return in.FailUndefined(self);
-  if (!self.Is(Kind::kDict)) return in.Fail("TypeError: dictsort needs a mapping, not " + std::string(TypeName(self)));
-  const std::string_view by = given[1].Is(Kind::kString) ? given[1].text() : given[1].missing() ? "key" : "";
-  if (by != "key" && by != "value") return in.Fail("You can only sort by either \"key\" or \"value\"");
+  if (!self.Is(Kind::kDict))
+    return in.Fail("TypeError: dictsort needs a mapping, not " + std::string(TypeName(self)));
+  const std::string_view by = given[1].Is(Kind::kString) ? given[1].text()
+                              : given[1].missing()       ? "key"
+                                                         : "";
+  if (by != "key" && by != "value")
+    return in.Fail("You can only sort by either \"key\" or \"value\"");
   std::vector<Keyed> entries;
   for (const auto& [key, value] : self.As<DictObject>()->items) {
     Value sort_key = SortKey(in, by == "key" ? key : value, Value::None(), Truth(given[0]));
@@ -348,7 +367,8 @@ template <bool smallest>
 Value Extreme(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   Cursor cursor;
-  if (!arguments.Bind(in, "min", {"case_sensitive", "attribute"}, &given) || !cursor.Start(in, self)) {
+  if (!arguments.Bind(in, "min", {"case_sensitive", "attribute"}, &given) ||
+      !cursor.Start(in, self)) {
     return Value::Failed();
   }
   Value best, best_key;
@@ -356,7 +376,8 @@ Value Extreme(Interpreter& in, const Value& self, CallArguments& arguments) {
     Value key = SortKey(in, item, given[1], Truth(given[0]));
     if (in.failed()) return Value::Failed();
     int order = smallest ? -1 : 1;
-    if (!best.missing() && !Order(in, smallest ? "<" : ">", key, best_key, &order)) return Value::Failed();
+    if (!best.missing() && !Order(in, smallest ? "<" : ">", key, best_key, &order))
+      return Value::Failed();
     if (smallest ? order >= 0 : order <= 0) continue;
     best = std::move(item);
     best_key = std::move(key);
@@ -368,9 +389,11 @@ Value Extreme(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value Sum(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   Cursor cursor;
-  if (!arguments.Bind(in, "sum", {"attribute", "start"}, &given) || !cursor.Start(in, self)) return Value::Failed();
+  if (!arguments.Bind(in, "sum", {"attribute", "start"}, &given) || !cursor.Start(in, self))
+    return Value::Failed();
   Value total = given[1].missing() ? Value::Integer(0) : given[1];
-  if (total.Is(Kind::kString)) return in.Fail("TypeError: sum() can't sum strings [use ''.join(seq) instead]");
+  if (total.Is(Kind::kString))
+    return in.Fail("TypeError: sum() can't sum strings [use ''.join(seq) instead]");
   for (Value item; cursor.Next(in, &item);) {
     const Value next = FollowPath(in, std::move(item), given[0]);
     if (in.failed()) return Value::Failed();
@@ -382,19 +405,22 @@ Value Sum(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value Batch(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given, items, batches, batch;
   int64_t size = 0;
-  if (!arguments.Bind(in, "batch", {"linecount", "fill_with"}, &given) || !Collect(in, self, &items) ||
-      !ToIndex(in, given[0], &size)) {
+  if (!arguments.Bind(in, "batch", {"linecount", "fill_with"}, &given) ||
+      !Collect(in, self, &items) || !ToIndex(in, given[0], &size)) {
     return Value::Failed();
   }
   for (Value& item : items) {
-    if (static_cast<int64_t>(batch.size()) == size) batches.push_back(in.NewList(std::exchange(batch, {})));
+    if (static_cast<int64_t>(batch.size()) == size)
+      batches.push_back(in.NewList(std::exchange(batch, {})));
     batch.push_back(std::move(item));
   }
   if (!batch.empty()) {
-    const bool fill = !given[1].missing() && !given[1].Is(Kind::kNone) && size > static_cast<int64_t>(batch.size());
+    const bool fill = !given[1].missing() && !given[1].Is(Kind::kNone) &&
+                      size > static_cast<int64_t>(batch.size());
     if (fill) {
       const auto wanted = static_cast<size_t>(std::min<int64_t>(size, int64_t{1} << 40));
-      if (!in.Reserve(wanted * sizeof(Value)) || !in.Spend(wanted * sizeof(Value))) return Value::Failed();
+      if (!in.Reserve(wanted * sizeof(Value)) || !in.Spend(wanted * sizeof(Value)))
+        return Value::Failed();
       batch.resize(wanted, given[1]);
     }
     batches.push_back(in.NewList(std::move(batch)));
@@ -446,7 +472,8 @@ Value GroupBy(Interpreter& in, const Value& self, CallArguments& arguments) {
   for (size_t start = 0; start < entries.size();) {
     std::vector<Value> group;
     size_t end = start;
-    while (end < entries.size() && Equal(in, entries[start].key, entries[end].key)) group.push_back(entries[end++].item);
+    while (end < entries.size() && Equal(in, entries[start].key, entries[end].key))
+      group.push_back(entries[end++].item);
     const Value tuple = in.NewTuple({key_of(entries[start].item), in.NewList(std::move(group))});
     if (in.failed()) return Value::Failed();
     tuple.As<ListObject>()->is_group = true;

@@ -67,7 +67,8 @@ Value Trim(Interpreter& in, const Value& self, CallArguments& arguments) {
   if (!arguments.Bind(in, "trim", {"chars"}, &given)) return Value::Failed();
   const Value text = ToSoftString(in, self);
   if (text.failed()) return text;
-  if (given[0].missing() || given[0].Is(Kind::kNone)) return text.Part(Strip(text.text(), Side::kBoth));
+  if (given[0].missing() || given[0].Is(Kind::kNone))
+    return text.Part(Strip(text.text(), Side::kBoth));
   if (!given[0].Is(Kind::kString)) return in.Fail("TypeError: strip arg must be None or str");
   return text.Part(Strip(text.text(), Side::kBoth, given[0].text()));
 }
@@ -88,13 +89,15 @@ Value Indent(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   if (!arguments.Bind(in, "indent", {"width", "first", "blank"}, &given)) return Value::Failed();
   if (self.undefined()) return in.FailUndefined(self);
-  if (!self.Is(Kind::kString)) return in.Fail("TypeError: indent needs text, not " + std::string(TypeName(self)));
+  if (!self.Is(Kind::kString))
+    return in.Fail("TypeError: indent needs text, not " + std::string(TypeName(self)));
   std::string indent(4, ' ');
   if (given[0].Is(Kind::kString)) {
     indent = given[0].text();
   } else if (!given[0].missing()) {
     int64_t width = 0;
-    if (!ToIndex(in, given[0], &width) || !in.Reserve(static_cast<size_t>(std::max<int64_t>(width, 0)))) {
+    if (!ToIndex(in, given[0], &width) ||
+        !in.Reserve(static_cast<size_t>(std::max<int64_t>(width, 0)))) {
       return Value::Failed();
     }
     indent.assign(static_cast<size_t>(std::max<int64_t>(width, 0)), ' ');
@@ -124,21 +127,26 @@ Value CenterFilter(Interpreter& in, const Value& self, CallArguments& arguments)
 
 Value Truncate(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!arguments.Bind(in, "truncate", {"length", "killwords", "end", "leeway"}, &given)) return Value::Failed();
+  if (!arguments.Bind(in, "truncate", {"length", "killwords", "end", "leeway"}, &given))
+    return Value::Failed();
   const Value length_of = LengthOrFail(in, self);
   int64_t length = 255, leeway = 5;
   if (!given[0].missing() && !ToIndex(in, given[0], &length)) return Value::Failed();
-  if (!given[3].missing() && !given[3].Is(Kind::kNone) && !ToIndex(in, given[3], &leeway)) return Value::Failed();
+  if (!given[3].missing() && !given[3].Is(Kind::kNone) && !ToIndex(in, given[3], &leeway))
+    return Value::Failed();
   const Value end = given[2].missing() ? Value::Borrowed("...") : given[2];
   if (in.failed()) return Value::Failed();
   if (!end.Is(Kind::kString)) return in.Fail("TypeError: truncate needs a text as end");
   const auto end_length = static_cast<int64_t>(CountCodePoints(end.text()));
   if (length < end_length || leeway < 0) {
-    return in.Fail("AssertionError: expected length >= " + std::to_string(end_length) + " and leeway >= 0");
+    return in.Fail("AssertionError: expected length >= " + std::to_string(end_length) +
+                   " and leeway >= 0");
   }
   if (length_of.integer() <= static_cast<Int>(length) + leeway) return self;
-  if (!self.Is(Kind::kString)) return in.Fail("TypeError: truncate needs text, not " + std::string(TypeName(self)));
-  std::string_view kept = self.text().substr(0, ByteOffset(self.text(), static_cast<size_t>(length - end_length)));
+  if (!self.Is(Kind::kString))
+    return in.Fail("TypeError: truncate needs text, not " + std::string(TypeName(self)));
+  std::string_view kept =
+      self.text().substr(0, ByteOffset(self.text(), static_cast<size_t>(length - end_length)));
   if (!Truth(given[1])) kept = kept.substr(0, kept.rfind(' '));
   return in.NewString(std::string(kept) + std::string(end.text())).Safe(self.safe());
 }
@@ -163,7 +171,8 @@ Value Format(Interpreter& in, const Value& self, CallArguments& arguments) {
   }
   const Value format = ToSoftString(in, self);
   if (format.failed()) return format;
-  if (arguments.named.empty()) return FormatPercent(in, format, in.NewTuple(std::move(arguments.positional)));
+  if (arguments.named.empty())
+    return FormatPercent(in, format, in.NewTuple(std::move(arguments.positional)));
   auto* dict = in.heap().New<DictObject>(0);
   for (auto& [name, value] : arguments.named) dict->Set(name, std::move(value));
   return FormatPercent(in, format, in.NewDict(dict));
@@ -199,7 +208,9 @@ Value UrlEncode(Interpreter& in, const Value& self, CallArguments& arguments) {
   }
   Cursor cursor;
   const bool is_dict = self.Is(Kind::kDict);
-  cursor.Start(in, is_dict ? Value::Of(Kind::kView, in.heap().New<ViewObject>(0, self, ViewKind::kItems)) : self);
+  cursor.Start(
+      in, is_dict ? Value::Of(Kind::kView, in.heap().New<ViewObject>(0, self, ViewKind::kItems))
+                  : self);
   for (Value item; cursor.Next(in, &item);) {
     std::vector<Value> pair;
     if (!Collect(in, item, &pair)) return Value::Failed();

@@ -21,7 +21,8 @@ Value IntFromFloat(Interpreter& in, double real, const Value& fallback) {
   if (std::isnan(real)) return fallback;
   if (std::isinf(real)) return in.Fail("OverflowError: cannot convert float infinity to integer");
   constexpr double kLimit = 1.7e38;  // just inside 128 bits
-  if (std::fabs(real) > kLimit) return in.Fail("OverflowError: integers beyond 128 bits are not supported");
+  if (std::fabs(real) > kLimit)
+    return in.Fail("OverflowError: integers beyond 128 bits are not supported");
   return Value::Integer(static_cast<Int>(real));
 }
 
@@ -52,7 +53,8 @@ Value ToFloat(Interpreter& in, const Value& self, CallArguments& arguments) {
   if (self.undefined()) return in.FailUndefined(self);
   if (self.Is(Kind::kFloat)) return self;
   if (self.IsInteger()) return Value::Float(static_cast<double>(self.integer()));
-  const std::optional<double> real = self.Is(Kind::kString) ? ParseFloat(self.text()) : std::nullopt;
+  const std::optional<double> real =
+      self.Is(Kind::kString) ? ParseFloat(self.text()) : std::nullopt;
   if (real) return Value::Float(*real);
   return given[0].missing() ? Value::Float(0) : given[0];
 }
@@ -61,7 +63,8 @@ Value Abs(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   if (!arguments.Bind(in, "abs", {}, &given)) return Value::Failed();
   if (self.Is(Kind::kFloat)) return Value::Float(std::fabs(self.real()));
-  if (self.IsInteger()) return self.integer() < 0 ? Negate(in, self) : Value::Integer(self.integer());
+  if (self.IsInteger())
+    return self.integer() < 0 ? Negate(in, self) : Value::Integer(self.integer());
   return in.Fail("TypeError: bad operand type for abs(): '" + std::string(TypeName(self)) + "'");
 }
 
@@ -97,12 +100,15 @@ Value Round(Interpreter& in, const Value& self, CallArguments& arguments) {
   if (!arguments.Bind(in, "round", {"precision", "method"}, &given)) return Value::Failed();
   int64_t digits = 0;
   if (!given[0].missing() && !ToIndex(in, given[0], &digits)) return Value::Failed();
-  const std::string_view method = given[1].Is(Kind::kString) ? given[1].text() : given[1].missing() ? "common" : "";
+  const std::string_view method = given[1].Is(Kind::kString) ? given[1].text()
+                                  : given[1].missing()       ? "common"
+                                                             : "";
   if (method != "common" && method != "ceil" && method != "floor") {
     return in.Fail("method must be common, ceil or floor");
   }
   if (!self.IsNumber()) {
-    return in.Fail("TypeError: type " + std::string(TypeName(self)) + " doesn't define __round__ method");
+    return in.Fail("TypeError: type " + std::string(TypeName(self)) +
+                   " doesn't define __round__ method");
   }
   if (method == "common") {
     if (self.IsInteger()) return RoundInteger(self.integer(), digits);
@@ -129,7 +135,8 @@ bool ReadSeparators(Interpreter& in, const Value& given, JsonStyle* style) {
 // Transformers' own tojson: json.dumps without HTML escaping, and with its options exposed.
 Value ToJson(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!arguments.Bind(in, "tojson", {"ensure_ascii", "indent", "separators", "sort_keys"}, &given)) {
+  if (!arguments.Bind(in, "tojson", {"ensure_ascii", "indent", "separators", "sort_keys"},
+                      &given)) {
     return Value::Failed();
   }
   JsonStyle style;
@@ -145,7 +152,8 @@ Value ToJson(Interpreter& in, const Value& self, CallArguments& arguments) {
     style.indent = std::string(static_cast<size_t>(width), ' ');
   }
   if (style.indent) style.item_separator = ",";
-  if (!given[2].missing() && !given[2].Is(Kind::kNone) && !ReadSeparators(in, given[2], &style)) return Value::Failed();
+  if (!given[2].missing() && !given[2].Is(Kind::kNone) && !ReadSeparators(in, given[2], &style))
+    return Value::Failed();
   std::string out;
   if (!AppendJson(in, self, style, &out)) return Value::Failed();
   return in.NewString(std::move(out));
@@ -155,7 +163,8 @@ Value ToJson(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value PrettyPrint(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   std::string out;
-  if (!arguments.Bind(in, "pprint", {}, &given) || !AppendRepr(in, self, &out)) return Value::Failed();
+  if (!arguments.Bind(in, "pprint", {}, &given) || !AppendRepr(in, self, &out))
+    return Value::Failed();
   return in.NewString(std::move(out));
 }
 
@@ -190,7 +199,8 @@ Value FileSize(Interpreter& in, const Value& self, CallArguments& arguments) {
     unit *= base;
     if (bytes >= unit && i + 1 < kPrefixes.size()) continue;
     const char prefix = binary && i == 0 ? 'K' : kPrefixes[i];
-    std::snprintf(out.data(), out.size(), "%.1f %c%sB", base * bytes / unit, prefix, binary ? "i" : "");
+    std::snprintf(out.data(), out.size(), "%.1f %c%sB", base * bytes / unit, prefix,
+                  binary ? "i" : "");
     break;
   }
   return in.NewString(out.data());

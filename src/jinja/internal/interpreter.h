@@ -1,8 +1,8 @@
 // One render of one template: walks the tree, holds variables, output, the first error and the
 // limits. Lives on one thread for the time of Template::Render.
 //
-// Failure is a value: whatever cannot go on calls Fail, returns Value::Failed() (or false), and every
-// caller up to Run returns at once.
+// Failure is a value: whatever cannot go on calls Fail, returns Value::Failed() (or false), and
+// every caller up to Run returns at once.
 #pragma once
 
 #include <memory>

@@ -69,7 +69,8 @@ class Lexer {
   void EndTag() { line_starting_ = position_ > 0 && text_[position_ - 1] == '\n'; }
 
   size_t FindTag() const {
-    for (size_t i = text_.find('{', position_); i != std::string::npos; i = text_.find('{', i + 1)) {
+    for (size_t i = text_.find('{', position_); i != std::string::npos;
+         i = text_.find('{', i + 1)) {
       const char next = i + 1 < text_.size() ? text_[i + 1] : '\0';
       if (next == '{' || next == '%' || next == '#') return i;
     }
@@ -147,7 +148,8 @@ class Lexer {
     AddDataBefore(tag, text_[tag + 2], false);
     Advance(length);
     EndTag();
-    for (size_t i = text_.find("{%", position_); i != std::string::npos; i = text_.find("{%", i + 1)) {
+    for (size_t i = text_.find("{%", position_); i != std::string::npos;
+         i = text_.find("{%", i + 1)) {
       if (const size_t end = MatchWordTag(i, "endraw", true, true); end > 0) {
         AddDataBefore(i, text_[i + 2], false);
         Advance(end);
@@ -163,7 +165,8 @@ class Lexer {
     std::string open;  // closers still expected
     while (position_ < text_.size()) {
       if (open.empty()) {
-        if (const size_t length = MatchEnd(position_, mark, !is_variable, !is_variable); length > 0) {
+        if (const size_t length = MatchEnd(position_, mark, !is_variable, !is_variable);
+            length > 0) {
           Add(is_variable ? TokenKind::kVariableEnd : TokenKind::kBlockEnd, "");
           Advance(length);
           EndTag();
@@ -202,9 +205,9 @@ class Lexer {
   // The end of digits with single underscores between them, from `at`; `at` when there are none.
   size_t DigitsEnd(size_t at) const {
     size_t i = at;
-    while (i < text_.size() && (IsDigitChar(text_[i]) ||
-                                (text_[i] == '_' && i > at && i + 1 < text_.size() &&
-                                 IsDigitChar(text_[i - 1]) && IsDigitChar(text_[i + 1])))) {
+    while (i < text_.size() &&
+           (IsDigitChar(text_[i]) || (text_[i] == '_' && i > at && i + 1 < text_.size() &&
+                                      IsDigitChar(text_[i - 1]) && IsDigitChar(text_[i + 1])))) {
       ++i;
     }
     return i;
@@ -287,9 +290,11 @@ class Lexer {
     const char quote = text_[position_];
     size_t end = position_ + 1;
     while (end < text_.size() && text_[end] != quote) end += text_[end] == '\\' ? 2 : 1;
-    if (end >= text_.size()) return Error("unexpected char " + std::string(1, quote) + ": the string has no end");
+    if (end >= text_.size())
+      return Error("unexpected char " + std::string(1, quote) + ": the string has no end");
     std::string value;
-    AC_RETURN_IF_ERROR(Unescape(std::string_view(text_).substr(position_ + 1, end - position_ - 1), &value));
+    AC_RETURN_IF_ERROR(
+        Unescape(std::string_view(text_).substr(position_ + 1, end - position_ - 1), &value));
     Add(TokenKind::kString, std::move(value));
     Advance(end + 1 - position_);
     return OkStatus();
@@ -346,7 +351,8 @@ class Lexer {
       return true;
     };
     uint32_t value = 0;
-    if (!read(raw, &value)) return Error("truncated \\" + std::string(1, raw[1]) + " escape in a string");
+    if (!read(raw, &value))
+      return Error("truncated \\" + std::string(1, raw[1]) + " escape in a string");
     size_t length = digits + 2;
     uint32_t low = 0;
     if (value >= 0xD800 && value < 0xDC00 && raw[1] == 'u' && raw.substr(length, 2) == "\\u" &&
@@ -366,7 +372,9 @@ class Lexer {
   static Result<size_t> UnescapeBeforeNonAscii(std::string_view raw, std::string* out) {
     const Utf8Char c = DecodeUtf8(raw, 1);
     char escape[16];
-    const char* format = c.code_point < 0x100 ? "\\x%02x" : c.code_point < 0x10000 ? "\\u%04x" : "\\U%08x";
+    const char* format = c.code_point < 0x100     ? "\\x%02x"
+                         : c.code_point < 0x10000 ? "\\u%04x"
+                                                  : "\\U%08x";
     std::snprintf(escape, sizeof escape, format, c.code_point);
     *out += escape;
     return size_t{1} + c.length;
@@ -378,7 +386,8 @@ class Lexer {
         "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
     for (const std::string_view op : kOperators) {
       if (!At(op)) continue;
-      if (op == "(" || op == "[" || op == "{") open->push_back(op == "(" ? ')' : op == "[" ? ']' : '}');
+      if (op == "(" || op == "[" || op == "{")
+        open->push_back(op == "(" ? ')' : op == "[" ? ']' : '}');
       if (op == ")" || op == "]" || op == "}") {
         if (open->empty()) return Error("unexpected '" + std::string(op) + "'");
         if (open->back() != op[0]) {
@@ -405,7 +414,8 @@ class Lexer {
 }  // namespace
 
 Status SyntaxError(const std::string& name, int line, std::string_view what) {
-  return InvalidArgument("[jinja] '" + name + "' line " + std::to_string(line) + ": " + std::string(what));
+  return InvalidArgument("[jinja] '" + name + "' line " + std::to_string(line) + ": " +
+                         std::string(what));
 }
 
 Result<std::vector<Token>> Tokenize(std::string_view source, const std::string& name) {

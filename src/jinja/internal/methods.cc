@@ -34,7 +34,8 @@ Value CopyMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value CountMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   Cursor cursor;
-  if (!arguments.Bind(in, "count", {"value"}, &given) || !cursor.Start(in, self)) return Value::Failed();
+  if (!arguments.Bind(in, "count", {"value"}, &given) || !cursor.Start(in, self))
+    return Value::Failed();
   if (given[0].missing()) return in.Fail("TypeError: count() takes exactly one argument (0 given)");
   Int count = 0;
   for (Value item; cursor.Next(in, &item);) count += Equal(in, item, given[0]) ? 1 : 0;
@@ -44,7 +45,8 @@ Value CountMethod(Interpreter& in, const Value& self, CallArguments& arguments) 
 Value IndexMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   Cursor cursor;
-  if (!arguments.Bind(in, "index", {"value", "start", "stop"}, &given) || !cursor.Start(in, self)) return Value::Failed();
+  if (!arguments.Bind(in, "index", {"value", "start", "stop"}, &given) || !cursor.Start(in, self))
+    return Value::Failed();
   if (given[0].missing()) return in.Fail("TypeError: index expected at least 1 argument, got 0");
   const auto length = static_cast<int64_t>(Length(self).value_or(0));
   int64_t from = 0, to = length;
@@ -56,7 +58,9 @@ Value IndexMethod(Interpreter& in, const Value& self, CallArguments& arguments) 
   for (Value item; cursor.Next(in, &item); ++index) {
     if (index >= from && index < to && Equal(in, item, given[0])) return Value::Integer(index);
   }
-  return in.failed() ? Value::Failed() : in.Fail("ValueError: the value is not in the " + std::string(TypeName(self)));
+  return in.failed()
+             ? Value::Failed()
+             : in.Fail("ValueError: the value is not in the " + std::string(TypeName(self)));
 }
 
 Value LoopCycle(Interpreter& in, const Value& self, CallArguments& arguments) {
@@ -98,15 +102,21 @@ Value FloatIsInteger(Interpreter& in, const Value& self, CallArguments& argument
 }
 
 constexpr Builtin kDictMethods[] = {
-    {"clear", nullptr},     {"copy", CopyMethod},           {"get", Get},
-    {"items", View<ViewKind::kItems>}, {"keys", View<ViewKind::kKeys>}, {"pop", nullptr},
-    {"popitem", nullptr},   {"setdefault", nullptr},        {"update", nullptr},
+    {"clear", nullptr},
+    {"copy", CopyMethod},
+    {"get", Get},
+    {"items", View<ViewKind::kItems>},
+    {"keys", View<ViewKind::kKeys>},
+    {"pop", nullptr},
+    {"popitem", nullptr},
+    {"setdefault", nullptr},
+    {"update", nullptr},
     {"values", View<ViewKind::kValues>},
 };
 constexpr Builtin kListMethods[] = {
-    {"append", nullptr}, {"clear", nullptr},  {"copy", CopyMethod}, {"count", CountMethod},
+    {"append", nullptr}, {"clear", nullptr},     {"copy", CopyMethod}, {"count", CountMethod},
     {"extend", nullptr}, {"index", IndexMethod}, {"insert", nullptr},  {"pop", nullptr},
-    {"remove", nullptr}, {"reverse", nullptr}, {"sort", nullptr},
+    {"remove", nullptr}, {"reverse", nullptr},   {"sort", nullptr},
 };
 constexpr Builtin kTupleMethods[] = {{"count", CountMethod}, {"index", IndexMethod}};
 constexpr Builtin kLoopMethods[] = {{"changed", LoopChanged}, {"cycle", LoopCycle}};
@@ -120,15 +130,23 @@ constexpr BuiltinTable TableOf(const Builtin (&methods)[size]) {
 
 BuiltinTable MethodsOf(Kind kind) {
   switch (kind) {
-    case Kind::kString: return TextMethods();
-    case Kind::kDict: return TableOf(kDictMethods);
-    case Kind::kList: return TableOf(kListMethods);
+    case Kind::kString:
+      return TextMethods();
+    case Kind::kDict:
+      return TableOf(kDictMethods);
+    case Kind::kList:
+      return TableOf(kListMethods);
     case Kind::kTuple:
-    case Kind::kRange: return TableOf(kTupleMethods);
-    case Kind::kLoop: return TableOf(kLoopMethods);
-    case Kind::kCycler: return TableOf(kCyclerMethods);
-    case Kind::kFloat: return TableOf(kFloatMethods);
-    default: return {nullptr, nullptr};
+    case Kind::kRange:
+      return TableOf(kTupleMethods);
+    case Kind::kLoop:
+      return TableOf(kLoopMethods);
+    case Kind::kCycler:
+      return TableOf(kCyclerMethods);
+    case Kind::kFloat:
+      return TableOf(kFloatMethods);
+    default:
+      return {nullptr, nullptr};
   }
 }
 
@@ -136,7 +154,8 @@ BuiltinTable MethodsOf(Kind kind) {
 
 const Builtin* FindMethod(Kind kind, std::string_view name) {
   const BuiltinTable table = MethodsOf(kind);
-  const auto* found = std::find_if(table.begin, table.end, [&](const Builtin& entry) { return entry.name == name; });
+  const auto* found = std::find_if(table.begin, table.end,
+                                   [&](const Builtin& entry) { return entry.name == name; });
   return found == table.end ? nullptr : found;
 }
 

@@ -6,11 +6,13 @@
 
 namespace ac::jinja {
 
-Value PadText(Interpreter& in, const Value& text, int64_t width, std::string_view fill, Padding padding) {
+Value PadText(Interpreter& in, const Value& text, int64_t width, std::string_view fill,
+              Padding padding) {
   const auto length = static_cast<int64_t>(CountCodePoints(text.text()));
   if (width <= length) return text;
   const auto missing = static_cast<size_t>(width - length);
-  if (missing > (size_t{1} << 40) || !in.Reserve(missing * fill.size()) || !in.Spend(missing * fill.size())) {
+  if (missing > (size_t{1} << 40) || !in.Reserve(missing * fill.size()) ||
+      !in.Spend(missing * fill.size())) {
     return in.Fail("the padding is larger than the memory limit", Code::kTooLarge);
   }
   size_t left = padding == Padding::kRight ? 0 : missing;
@@ -24,18 +26,22 @@ Value PadText(Interpreter& in, const Value& text, int64_t width, std::string_vie
   return in.NewString(std::move(out)).Safe(text.safe());
 }
 
-Value ReplaceText(Interpreter& in, const Value& text, std::string_view from, std::string_view to, int64_t count) {
+Value ReplaceText(Interpreter& in, const Value& text, std::string_view from, std::string_view to,
+                  int64_t count) {
   const std::string_view source = text.text();
   if (!in.Spend(source.size())) return Value::Failed();
   size_t matches = source.size() + 1;
   if (!from.empty()) {
     matches = 0;
-    for (size_t at = source.find(from); at != std::string_view::npos; at = source.find(from, at + from.size())) ++matches;
+    for (size_t at = source.find(from); at != std::string_view::npos;
+         at = source.find(from, at + from.size()))
+      ++matches;
     if (matches == 0) return text;
   }
   if (count >= 0) matches = std::min(matches, static_cast<size_t>(count));
   const size_t growth = matches * to.size();
-  if ((to.size() > 0 && growth / to.size() != matches) || !in.Reserve(source.size() + growth) || !in.Spend(growth)) {
+  if ((to.size() > 0 && growth / to.size() != matches) || !in.Reserve(source.size() + growth) ||
+      !in.Spend(growth)) {
     return in.Fail("the replacement is larger than the memory limit", Code::kTooLarge);
   }
   return in.NewString(Replace(source, from, to, count)).Safe(text.safe());
@@ -59,12 +65,13 @@ namespace {
 
 using Names = std::initializer_list<std::string_view>;
 
-bool BindAll(Interpreter& in, const CallArguments& arguments, std::string_view method, Names names, size_t required,
-             std::vector<Value>* given) {
+bool BindAll(Interpreter& in, const CallArguments& arguments, std::string_view method, Names names,
+             size_t required, std::vector<Value>* given) {
   if (!arguments.Bind(in, method, names, given)) return false;
   for (size_t i = 0; i < required; ++i) {
     if (!(*given)[i].missing()) continue;
-    in.Fail("TypeError: " + std::string(method) + "() needs at least " + std::to_string(required) + " argument(s)");
+    in.Fail("TypeError: " + std::string(method) + "() needs at least " + std::to_string(required) +
+            " argument(s)");
     return false;
   }
   return true;
@@ -75,7 +82,8 @@ bool ExpectText(Interpreter& in, const Value& value, std::string_view method) {
   if (value.undefined()) {
     in.FailUndefined(value);
   } else {
-    in.Fail("TypeError: " + std::string(method) + "() argument must be str, not " + std::string(TypeName(value)));
+    in.Fail("TypeError: " + std::string(method) + "() argument must be str, not " +
+            std::string(TypeName(value)));
   }
   return false;
 }
@@ -86,7 +94,8 @@ using TextFunction = std::string (*)(std::string_view);
 template <TextFunction function>
 Value Convert(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!BindAll(in, arguments, "str method", {}, 0, &given) || !in.Spend(self.text().size())) return Value::Failed();
+  if (!BindAll(in, arguments, "str method", {}, 0, &given) || !in.Spend(self.text().size()))
+    return Value::Failed();
   return in.NewString(function(self.text())).Safe(self.safe());
 }
 
@@ -119,7 +128,8 @@ Value StripMethod(Interpreter& in, const Value& self, CallArguments& arguments) 
   return self.Part(Strip(self.text(), side, given[0].text()));
 }
 
-// The part of the text that the arguments start and end of find, count and the like select, in bytes.
+// The part of the text that the arguments start and end of find, count and the like select, in
+// bytes.
 struct Window {
   size_t start_characters = 0;
   size_t start = 0;
@@ -127,7 +137,8 @@ struct Window {
   bool empty = false;  // start lies behind the end: nothing is found, not even ""
 };
 
-bool SelectWindow(Interpreter& in, std::string_view text, const Value& start, const Value& end, Window* out) {
+bool SelectWindow(Interpreter& in, std::string_view text, const Value& start, const Value& end,
+                  Window* out) {
   out->text = text;
   if (!Given(start) && !Given(end)) return true;
   const auto length = static_cast<int64_t>(CountCodePoints(text));
@@ -150,13 +161,17 @@ template <bool last, bool must_exist>
 Value Find(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   Window window;
-  if (!BindAll(in, arguments, "find", {"sub", "start", "end"}, 1, &given) || !ExpectText(in, given[0], "find") ||
-      !SelectWindow(in, self.text(), given[1], given[2], &window) || !in.Spend(self.text().size())) {
+  if (!BindAll(in, arguments, "find", {"sub", "start", "end"}, 1, &given) ||
+      !ExpectText(in, given[0], "find") ||
+      !SelectWindow(in, self.text(), given[1], given[2], &window) ||
+      !in.Spend(self.text().size())) {
     return Value::Failed();
   }
-  const size_t found = last ? window.text.rfind(given[0].text()) : window.text.find(given[0].text());
+  const size_t found =
+      last ? window.text.rfind(given[0].text()) : window.text.find(given[0].text());
   if (!window.empty && found != std::string_view::npos) {
-    return Value::Integer(static_cast<Int>(window.start_characters + CountCodePoints(window.text.substr(0, found))));
+    return Value::Integer(
+        static_cast<Int>(window.start_characters + CountCodePoints(window.text.substr(0, found))));
   }
   if (must_exist) return in.Fail("ValueError: substring not found");
   return Value::Integer(-1);
@@ -165,15 +180,18 @@ Value Find(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value Count(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   Window window;
-  if (!BindAll(in, arguments, "count", {"sub", "start", "end"}, 1, &given) || !ExpectText(in, given[0], "count") ||
-      !SelectWindow(in, self.text(), given[1], given[2], &window) || !in.Spend(self.text().size())) {
+  if (!BindAll(in, arguments, "count", {"sub", "start", "end"}, 1, &given) ||
+      !ExpectText(in, given[0], "count") ||
+      !SelectWindow(in, self.text(), given[1], given[2], &window) ||
+      !in.Spend(self.text().size())) {
     return Value::Failed();
   }
   if (window.empty) return Value::Integer(0);
   const std::string_view sub = given[0].text();
   if (sub.empty()) return Value::Integer(static_cast<Int>(CountCodePoints(window.text)) + 1);
   Int count = 0;
-  for (size_t at = window.text.find(sub); at != std::string_view::npos; at = window.text.find(sub, at + sub.size())) {
+  for (size_t at = window.text.find(sub); at != std::string_view::npos;
+       at = window.text.find(sub, at + sub.size())) {
     ++count;
   }
   return Value::Integer(count);
@@ -197,7 +215,8 @@ Value Affix(Interpreter& in, const Value& self, CallArguments& arguments) {
     if (!ExpectText(in, candidate, kName)) return Value::Failed();
     const std::string_view text = window.text, affix = candidate.text();
     if (window.empty || affix.size() > text.size()) continue;
-    if (text.substr(at_end ? text.size() - affix.size() : 0, affix.size()) == affix) return Value::Bool(true);
+    if (text.substr(at_end ? text.size() - affix.size() : 0, affix.size()) == affix)
+      return Value::Bool(true);
   }
   return Value::Bool(false);
 }
@@ -205,7 +224,8 @@ Value Affix(Interpreter& in, const Value& self, CallArguments& arguments) {
 template <bool suffix>
 Value RemoveAffix(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!BindAll(in, arguments, "removeprefix", {"affix"}, 1, &given) || !ExpectText(in, given[0], "removeprefix")) {
+  if (!BindAll(in, arguments, "removeprefix", {"affix"}, 1, &given) ||
+      !ExpectText(in, given[0], "removeprefix")) {
     return Value::Failed();
   }
   const std::string_view text = self.text(), affix = given[0].text();
@@ -215,7 +235,8 @@ Value RemoveAffix(Interpreter& in, const Value& self, CallArguments& arguments) 
   return text.substr(0, affix.size()) == affix ? self.Part(text.substr(affix.size())) : self;
 }
 
-// Runs of white space separate; those at the ends do not count. After `most` cuts the rest stays whole.
+// Runs of white space separate; those at the ends do not count. After `most` cuts the rest stays
+// whole.
 void SplitSpace(std::string_view text, int64_t most, std::vector<std::string_view>* out) {
   text = Strip(text, Side::kLeft);
   while (!text.empty()) {
@@ -277,10 +298,12 @@ Value Split(Interpreter& in, const Value& self, CallArguments& arguments) {
     if (given[0].text().empty()) return in.Fail("ValueError: empty separator");
     SplitAt(self.text(), given[0].text(), most, backwards, &pieces);
   } else {
-    backwards ? SplitSpaceBackwards(self.text(), most, &pieces) : SplitSpace(self.text(), most, &pieces);
+    backwards ? SplitSpaceBackwards(self.text(), most, &pieces)
+              : SplitSpace(self.text(), most, &pieces);
   }
   if (backwards) std::reverse(pieces.begin(), pieces.end());
-  if (!in.Spend(pieces.size() * sizeof(Value)) || !in.Reserve(pieces.size() * sizeof(Value))) return Value::Failed();
+  if (!in.Spend(pieces.size() * sizeof(Value)) || !in.Reserve(pieces.size() * sizeof(Value)))
+    return Value::Failed();
   std::vector<Value> items;
   items.reserve(pieces.size());
   for (const std::string_view piece : pieces) items.push_back(self.Part(piece));
@@ -289,18 +312,20 @@ Value Split(Interpreter& in, const Value& self, CallArguments& arguments) {
 
 Value SplitLinesMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given, items;
-  if (!BindAll(in, arguments, "splitlines", {"keepends"}, 0, &given) || !in.Spend(self.text().size())) {
+  if (!BindAll(in, arguments, "splitlines", {"keepends"}, 0, &given) ||
+      !in.Spend(self.text().size())) {
     return Value::Failed();
   }
-  for (const std::string_view line : SplitLines(self.text(), Truth(given[0]))) items.push_back(self.Part(line));
+  for (const std::string_view line : SplitLines(self.text(), Truth(given[0])))
+    items.push_back(self.Part(line));
   return in.NewList(std::move(items));
 }
 
 template <bool backwards>
 Value Partition(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
-  if (!BindAll(in, arguments, "partition", {"sep"}, 1, &given) || !ExpectText(in, given[0], "partition") ||
-      !in.Spend(self.text().size())) {
+  if (!BindAll(in, arguments, "partition", {"sep"}, 1, &given) ||
+      !ExpectText(in, given[0], "partition") || !in.Spend(self.text().size())) {
     return Value::Failed();
   }
   const std::string_view text = self.text(), separator = given[0].text();
@@ -310,13 +335,15 @@ Value Partition(Interpreter& in, const Value& self, CallArguments& arguments) {
   if (found == std::string_view::npos) {
     return backwards ? in.NewTuple({empty, empty, self}) : in.NewTuple({self, empty, empty});
   }
-  return in.NewTuple({self.Part(text.substr(0, found)), self.Part(text.substr(found, separator.size())),
+  return in.NewTuple({self.Part(text.substr(0, found)),
+                      self.Part(text.substr(found, separator.size())),
                       self.Part(text.substr(found + separator.size()))});
 }
 
 Value JoinMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given, pieces;
-  if (!BindAll(in, arguments, "join", {"iterable"}, 1, &given) || !Collect(in, given[0], &pieces)) return Value::Failed();
+  if (!BindAll(in, arguments, "join", {"iterable"}, 1, &given) || !Collect(in, given[0], &pieces))
+    return Value::Failed();
   for (size_t i = 0; i < pieces.size(); ++i) {
     if (pieces[i].Is(Kind::kString)) continue;
     return in.Fail("TypeError: sequence item " + std::to_string(i) + ": expected str instance, " +
@@ -328,8 +355,9 @@ Value JoinMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value ReplaceMethod(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   int64_t count = -1;
-  if (!BindAll(in, arguments, "replace", {"old", "new", "count"}, 2, &given) || !ExpectText(in, given[0], "replace") ||
-      !ExpectText(in, given[1], "replace") || (!given[2].missing() && !ToIndex(in, given[2], &count))) {
+  if (!BindAll(in, arguments, "replace", {"old", "new", "count"}, 2, &given) ||
+      !ExpectText(in, given[0], "replace") || !ExpectText(in, given[1], "replace") ||
+      (!given[2].missing() && !ToIndex(in, given[2], &count))) {
     return Value::Failed();
   }
   const auto side = [&](const Value& value) {
@@ -342,14 +370,16 @@ template <Padding padding>
 Value Pad(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   int64_t width = 0;
-  if (!BindAll(in, arguments, "center", {"width", "fillchar"}, 1, &given) || !ToIndex(in, given[0], &width)) {
+  if (!BindAll(in, arguments, "center", {"width", "fillchar"}, 1, &given) ||
+      !ToIndex(in, given[0], &width)) {
     return Value::Failed();
   }
   std::string_view fill = " ";
   if (!given[1].missing()) {
     if (!ExpectText(in, given[1], "center")) return Value::Failed();
     fill = given[1].text();
-    if (CountCodePoints(fill) != 1) return in.Fail("TypeError: The fill character must be exactly one character long");
+    if (CountCodePoints(fill) != 1)
+      return in.Fail("TypeError: The fill character must be exactly one character long");
   }
   return PadText(in, self, width, fill, padding);
 }
@@ -357,10 +387,12 @@ Value Pad(Interpreter& in, const Value& self, CallArguments& arguments) {
 Value ZeroFill(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   int64_t width = 0;
-  if (!BindAll(in, arguments, "zfill", {"width"}, 1, &given) || !ToIndex(in, given[0], &width)) return Value::Failed();
+  if (!BindAll(in, arguments, "zfill", {"width"}, 1, &given) || !ToIndex(in, given[0], &width))
+    return Value::Failed();
   const std::string_view text = self.text();
   const bool sign = !text.empty() && (text[0] == '+' || text[0] == '-');
-  const Value padded = PadText(in, self.Part(text.substr(sign ? 1 : 0)), width - (sign ? 1 : 0), "0", Padding::kLeft);
+  const Value padded = PadText(in, self.Part(text.substr(sign ? 1 : 0)), width - (sign ? 1 : 0),
+                               "0", Padding::kLeft);
   if (!sign || padded.failed()) return padded;
   return in.NewString(text[0] + std::string(padded.text())).Safe(self.safe());
 }
@@ -375,7 +407,8 @@ Value ExpandTabs(Interpreter& in, const Value& self, CallArguments& arguments) {
   constexpr int64_t kMaxTab = 1000;
   if (size > kMaxTab) return in.Fail("expandtabs: tabs wider than 1000 are not supported");
   const auto tabs = static_cast<size_t>(std::count(self.text().begin(), self.text().end(), '\t'));
-  if (!in.Reserve(self.text().size() + tabs * kMaxTab) || !in.Spend(self.text().size() + tabs * kMaxTab)) {
+  if (!in.Reserve(self.text().size() + tabs * kMaxTab) ||
+      !in.Spend(self.text().size() + tabs * kMaxTab)) {
     return Value::Failed();
   }
   std::string out;

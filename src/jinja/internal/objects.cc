@@ -39,7 +39,8 @@ const Value* DictObject::Find(const Value& key) const {
 size_t DictObject::Lookup(const Value& key, size_t hash) const {
   const size_t mask = index_.size() - 1;
   size_t cell = hash & mask;
-  while (index_[cell] != 0 && !KeysEqual(items[index_[cell] - 1].first, key)) cell = (cell + 1) & mask;
+  while (index_[cell] != 0 && !KeysEqual(items[index_[cell] - 1].first, key))
+    cell = (cell + 1) & mask;
   return cell;
 }
 
@@ -120,8 +121,10 @@ bool Cursor::Next(Interpreter& in, Value* out) {
       position_ += length;
       return true;
     }
-    case Kind::kIterator: return source_.As<IteratorObject>()->Next(in, out) && !in.failed();
-    default: return false;  // undefined: empty
+    case Kind::kIterator:
+      return source_.As<IteratorObject>()->Next(in, out) && !in.failed();
+    default:
+      return false;  // undefined: empty
   }
 }
 

@@ -65,9 +65,11 @@ std::optional<double> ParseFloat(std::string_view text);
 bool ToIndex(Interpreter& in, const Value& value, int64_t* out);
 
 // Building blocks that filters and methods share; each asks the limits first.
-Value ReplaceText(Interpreter& in, const Value& text, std::string_view from, std::string_view to, int64_t count);
+Value ReplaceText(Interpreter& in, const Value& text, std::string_view from, std::string_view to,
+                  int64_t count);
 enum class Padding : uint8_t { kLeft, kRight, kCenter };  // where the fill goes
-Value PadText(Interpreter& in, const Value& text, int64_t width, std::string_view fill, Padding padding);
+Value PadText(Interpreter& in, const Value& text, int64_t width, std::string_view fill,
+              Padding padding);
 Value JoinText(Interpreter& in, const Value& separator, const std::vector<Value>& pieces);
 
 }  // namespace ac::jinja

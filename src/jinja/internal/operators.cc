@@ -15,7 +15,8 @@ constexpr int kMaxKeySize = 1000;
 using Wide = long double;
 
 Wide WideOf(const Value& number) {
-  return number.Is(Kind::kFloat) ? static_cast<Wide>(number.real()) : static_cast<Wide>(number.integer());
+  return number.Is(Kind::kFloat) ? static_cast<Wide>(number.real())
+                                 : static_cast<Wide>(number.integer());
 }
 double RealOf(const Value& number) {
   return number.Is(Kind::kFloat) ? number.real() : static_cast<double>(number.integer());
@@ -54,8 +55,10 @@ std::optional<size_t> HashWithin(const Value& value, int* budget) {
   switch (value.kind()) {
     case Kind::kList:
     case Kind::kDict:
-    case Kind::kView: return std::nullopt;
-    case Kind::kString: return Hash64(value.text());
+    case Kind::kView:
+      return std::nullopt;
+    case Kind::kString:
+      return Hash64(value.text());
     case Kind::kFloat: {
       const double real = value.real();
       if (real == std::floor(real) && std::fabs(real) < 1e18) {
@@ -90,39 +93,65 @@ std::string_view TypeName(Kind kind) {
   switch (kind) {
     case Kind::kMissing:
     case Kind::kFailed:
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return "str";
-    case Kind::kList: return "list";
-    case Kind::kTuple: return "tuple";
-    case Kind::kDict: return "dict";
-    case Kind::kRange: return "range";
-    case Kind::kView: return "dict_items";
-    case Kind::kIterator: return "generator";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kFunction: return "function";
-    case Kind::kMethod: return "builtin_function_or_method";
-    case Kind::kMacro: return "Macro";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kCycler: return "Cycler";
-    case Kind::kJoiner: return "Joiner";
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return "str";
+    case Kind::kList:
+      return "list";
+    case Kind::kTuple:
+      return "tuple";
+    case Kind::kDict:
+      return "dict";
+    case Kind::kRange:
+      return "range";
+    case Kind::kView:
+      return "dict_items";
+    case Kind::kIterator:
+      return "generator";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kFunction:
+      return "function";
+    case Kind::kMethod:
+      return "builtin_function_or_method";
+    case Kind::kMacro:
+      return "Macro";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kCycler:
+      return "Cycler";
+    case Kind::kJoiner:
+      return "Joiner";
   }
   return "object";
 }
 
 std::optional<Int> Length(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return 0;
-    case Kind::kString: return static_cast<Int>(CountCodePoints(value.text()));
+    case Kind::kUndefined:
+      return 0;
+    case Kind::kString:
+      return static_cast<Int>(CountCodePoints(value.text()));
     case Kind::kList:
-    case Kind::kTuple: return static_cast<Int>(value.As<ListObject>()->items.size());
-    case Kind::kDict: return static_cast<Int>(value.As<DictObject>()->items.size());
-    case Kind::kView: return Length(value.As<ViewObject>()->dict);
-    case Kind::kRange: return value.As<RangeObject>()->length;
-    default: return std::nullopt;
+    case Kind::kTuple:
+      return static_cast<Int>(value.As<ListObject>()->items.size());
+    case Kind::kDict:
+      return static_cast<Int>(value.As<DictObject>()->items.size());
+    case Kind::kView:
+      return Length(value.As<ViewObject>()->dict);
+    case Kind::kRange:
+      return value.As<RangeObject>()->length;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -138,17 +167,24 @@ bool Truth(const Value& value) {
     case Kind::kMissing:
     case Kind::kFailed:
     case Kind::kUndefined:
-    case Kind::kNone: return false;
-    case Kind::kBool: return value.boolean();
-    case Kind::kInt: return value.integer() != 0;
-    case Kind::kFloat: return value.real() != 0;
-    case Kind::kString: return !value.text().empty();
+    case Kind::kNone:
+      return false;
+    case Kind::kBool:
+      return value.boolean();
+    case Kind::kInt:
+      return value.integer() != 0;
+    case Kind::kFloat:
+      return value.real() != 0;
+    case Kind::kString:
+      return !value.text().empty();
     case Kind::kList:
     case Kind::kTuple:
     case Kind::kDict:
     case Kind::kView:
-    case Kind::kRange: return *Length(value) != 0;
-    default: return true;
+    case Kind::kRange:
+      return *Length(value) != 0;
+    default:
+      return true;
   }
 }
 
@@ -161,8 +197,10 @@ bool IsIterable(const Value& value) {
     case Kind::kDict:
     case Kind::kRange:
     case Kind::kView:
-    case Kind::kIterator: return true;
-    default: return false;
+    case Kind::kIterator:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -173,22 +211,32 @@ bool IsCallable(const Value& value) {
     case Kind::kMethod:
     case Kind::kMacro:
     case Kind::kLoop:
-    case Kind::kJoiner: return true;
-    default: return false;
+    case Kind::kJoiner:
+      return true;
+    default:
+      return false;
   }
 }
 
 bool IsIdentical(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
-    case Kind::kNone: return true;
-    case Kind::kBool: return a.boolean() == b.boolean();
-    case Kind::kInt: return a.integer() == b.integer();
-    case Kind::kFloat: return false;
-    case Kind::kString: return a.text() == b.text() && a.safe() == b.safe();
-    case Kind::kFunction: return a.function() == b.function();
-    case Kind::kUndefined: return false;
-    default: return a.object() == b.object();
+    case Kind::kNone:
+      return true;
+    case Kind::kBool:
+      return a.boolean() == b.boolean();
+    case Kind::kInt:
+      return a.integer() == b.integer();
+    case Kind::kFloat:
+      return false;
+    case Kind::kString:
+      return a.text() == b.text() && a.safe() == b.safe();
+    case Kind::kFunction:
+      return a.function() == b.function();
+    case Kind::kUndefined:
+      return false;
+    default:
+      return a.object() == b.object();
   }
 }
 
@@ -197,24 +245,31 @@ bool Equal(Interpreter& in, const Value& a, const Value& b) {
   if (a.kind() != b.kind() || !in.Spend()) return false;
   switch (a.kind()) {
     case Kind::kUndefined:
-    case Kind::kNone: return true;
-    case Kind::kString: return a.text() == b.text();
-    case Kind::kFunction: return a.function() == b.function();
-    default: break;
+    case Kind::kNone:
+      return true;
+    case Kind::kString:
+      return a.text() == b.text();
+    case Kind::kFunction:
+      return a.function() == b.function();
+    default:
+      break;
   }
   if (a.object() == b.object()) return true;
   const Interpreter::Depth depth(in);
   if (!depth.ok()) return false;
   switch (a.kind()) {
     case Kind::kList:
-    case Kind::kTuple: return SequencesEqual(in, *a.As<ListObject>(), *b.As<ListObject>());
-    case Kind::kDict: return DictsEqual(in, *a.As<DictObject>(), *b.As<DictObject>());
+    case Kind::kTuple:
+      return SequencesEqual(in, *a.As<ListObject>(), *b.As<ListObject>());
+    case Kind::kDict:
+      return DictsEqual(in, *a.As<DictObject>(), *b.As<DictObject>());
     case Kind::kRange: {
       const auto *x = a.As<RangeObject>(), *y = b.As<RangeObject>();
       return x->length == y->length && (x->length == 0 || x->start == y->start) &&
              (x->length < 2 || x->step == y->step);
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -271,7 +326,8 @@ Value Contains(Interpreter& in, const Value& container, const Value& item) {
                        offset / range->step < range->length);
   }
   if (!IsIterable(container)) {
-    return in.Fail("TypeError: argument of type '" + std::string(TypeName(container)) + "' is not iterable");
+    return in.Fail("TypeError: argument of type '" + std::string(TypeName(container)) +
+                   "' is not iterable");
   }
   Cursor cursor;
   cursor.Start(in, container);
@@ -305,17 +361,26 @@ namespace {
 
 std::string_view OperatorSign(ExprKind op) {
   switch (op) {
-    case ExprKind::kAdd: return "+";
-    case ExprKind::kSubtract: return "-";
-    case ExprKind::kMultiply: return "*";
-    case ExprKind::kDivide: return "/";
-    case ExprKind::kFloorDivide: return "//";
-    case ExprKind::kModulo: return "%";
-    default: return "** or pow()";
+    case ExprKind::kAdd:
+      return "+";
+    case ExprKind::kSubtract:
+      return "-";
+    case ExprKind::kMultiply:
+      return "*";
+    case ExprKind::kDivide:
+      return "/";
+    case ExprKind::kFloorDivide:
+      return "//";
+    case ExprKind::kModulo:
+      return "%";
+    default:
+      return "** or pow()";
   }
 }
 
-Value TooBig(Interpreter& in) { return in.Fail("OverflowError: integers beyond 128 bits are not supported"); }
+Value TooBig(Interpreter& in) {
+  return in.Fail("OverflowError: integers beyond 128 bits are not supported");
+}
 Value DivisionByZero(Interpreter& in) { return in.Fail("ZeroDivisionError: division by zero"); }
 
 Value IntegerPower(Interpreter& in, Int base, Int exponent) {
@@ -336,11 +401,16 @@ Value IntegerPower(Interpreter& in, Int base, Int exponent) {
 Value IntegerArithmetic(Interpreter& in, ExprKind op, Int a, Int b) {
   Int result = 0;
   switch (op) {
-    case ExprKind::kAdd: return __builtin_add_overflow(a, b, &result) ? TooBig(in) : Value::Integer(result);
-    case ExprKind::kSubtract: return __builtin_sub_overflow(a, b, &result) ? TooBig(in) : Value::Integer(result);
-    case ExprKind::kMultiply: return __builtin_mul_overflow(a, b, &result) ? TooBig(in) : Value::Integer(result);
-    case ExprKind::kPower: return IntegerPower(in, a, b);
-    default: break;
+    case ExprKind::kAdd:
+      return __builtin_add_overflow(a, b, &result) ? TooBig(in) : Value::Integer(result);
+    case ExprKind::kSubtract:
+      return __builtin_sub_overflow(a, b, &result) ? TooBig(in) : Value::Integer(result);
+    case ExprKind::kMultiply:
+      return __builtin_mul_overflow(a, b, &result) ? TooBig(in) : Value::Integer(result);
+    case ExprKind::kPower:
+      return IntegerPower(in, a, b);
+    default:
+      break;
   }
   if (b == 0) return DivisionByZero(in);
   if (op == ExprKind::kDivide) {
@@ -360,11 +430,15 @@ Value IntegerArithmetic(Interpreter& in, ExprKind op, Int a, Int b) {
 
 Value FloatArithmetic(Interpreter& in, ExprKind op, double a, double b) {
   switch (op) {
-    case ExprKind::kAdd: return Value::Float(a + b);
-    case ExprKind::kSubtract: return Value::Float(a - b);
-    case ExprKind::kMultiply: return Value::Float(a * b);
+    case ExprKind::kAdd:
+      return Value::Float(a + b);
+    case ExprKind::kSubtract:
+      return Value::Float(a - b);
+    case ExprKind::kMultiply:
+      return Value::Float(a * b);
     case ExprKind::kPower: {
-      if (a == 0 && b < 0) return in.Fail("ZeroDivisionError: 0.0 cannot be raised to a negative power");
+      if (a == 0 && b < 0)
+        return in.Fail("ZeroDivisionError: 0.0 cannot be raised to a negative power");
       if (a < 0 && b != std::floor(b) && std::isfinite(b)) {
         return in.Fail("ValueError: complex numbers are not supported");
       }
@@ -374,7 +448,8 @@ Value FloatArithmetic(Interpreter& in, ExprKind op, double a, double b) {
       }
       return Value::Float(power);
     }
-    default: break;
+    default:
+      break;
   }
   if (b == 0) return DivisionByZero(in);
   if (op == ExprKind::kDivide) return Value::Float(a / b);
@@ -392,10 +467,12 @@ Value FloatArithmetic(Interpreter& in, ExprKind op, double a, double b) {
 }
 
 Value AddText(Interpreter& in, Value a, const Value& b) {
-  if (!in.Spend(b.text().size()) || !in.Reserve(a.text().size() + b.text().size())) return Value::Failed();
+  if (!in.Spend(b.text().size()) || !in.Reserve(a.text().size() + b.text().size()))
+    return Value::Failed();
   if (a.safe() != b.safe()) {  // markup escapes the other side
     const std::string left = a.safe() ? std::string(a.text()) : EscapeHtml(a.text());
-    return in.NewString(left + (b.safe() ? std::string(b.text()) : EscapeHtml(b.text()))).Safe(true);
+    return in.NewString(left + (b.safe() ? std::string(b.text()) : EscapeHtml(b.text())))
+        .Safe(true);
   }
   // A sum of many pieces grows one buffer: the left side is often a result nobody else holds.
   auto* object = a.As<StringObject>();
@@ -426,12 +503,14 @@ Value Repeat(Interpreter& in, const Value& sequence, Int times) {
   const bool is_text = sequence.Is(Kind::kString);
   const size_t size = is_text ? sequence.text().size() : sequence.As<ListObject>()->items.size();
   if (times <= 0 || size == 0) {
-    return is_text ? sequence.Part(sequence.text().substr(0, 0)) : in.NewSequence(sequence.kind(), {});
+    return is_text ? sequence.Part(sequence.text().substr(0, 0))
+                   : in.NewSequence(sequence.kind(), {});
   }
   const size_t unit = size * (is_text ? 1 : sizeof(Value));
   constexpr Int kMost = Int{1} << 40;
   const auto bytes = static_cast<size_t>(std::min(times, kMost)) * unit;
-  if (times > kMost || bytes / unit != static_cast<size_t>(times) || !in.Reserve(bytes) || !in.Spend(bytes)) {
+  if (times > kMost || bytes / unit != static_cast<size_t>(times) || !in.Reserve(bytes) ||
+      !in.Spend(bytes)) {
     return in.Fail("the repetition is larger than the memory limit", Code::kTooLarge);
   }
   if (is_text) {
@@ -470,8 +549,8 @@ Value Arithmetic(Interpreter& in, ExprKind op, Value a, const Value& b) {
     if (IsSequence(a) && b.IsInteger()) return Repeat(in, a, b.integer());
     if (a.IsInteger() && IsSequence(b)) return Repeat(in, b, a.integer());
   }
-  return in.Fail("TypeError: unsupported operand type(s) for " + std::string(OperatorSign(op)) + ": '" +
-                 std::string(TypeName(a)) + "' and '" + std::string(TypeName(b)) + "'");
+  return in.Fail("TypeError: unsupported operand type(s) for " + std::string(OperatorSign(op)) +
+                 ": '" + std::string(TypeName(a)) + "' and '" + std::string(TypeName(b)) + "'");
 }
 
 Value Negate(Interpreter& in, const Value& value) {

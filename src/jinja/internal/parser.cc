@@ -42,7 +42,8 @@ bool Parser::AtWord(std::string_view word) const {
 }
 
 bool Parser::AtAnyWord(Words words) const {
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return AtWord(word); });
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return AtWord(word); });
 }
 
 bool Parser::SkipOperator(std::string_view op) {
@@ -86,17 +87,26 @@ std::string Parser::ExpectName() {
 
 std::string Parser::Describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::kData: return "text";
-    case TokenKind::kVariableBegin: return "'{{'";
-    case TokenKind::kVariableEnd: return "'}}'";
-    case TokenKind::kBlockBegin: return "'{%'";
-    case TokenKind::kBlockEnd: return "'%}'";
-    case TokenKind::kString: return "a string";
+    case TokenKind::kData:
+      return "text";
+    case TokenKind::kVariableBegin:
+      return "'{{'";
+    case TokenKind::kVariableEnd:
+      return "'}}'";
+    case TokenKind::kBlockBegin:
+      return "'{%'";
+    case TokenKind::kBlockEnd:
+      return "'%}'";
+    case TokenKind::kString:
+      return "a string";
     case TokenKind::kInteger:
-    case TokenKind::kFloat: return "a number";
-    case TokenKind::kEnd: return "the end of the template";
+    case TokenKind::kFloat:
+      return "a number";
+    case TokenKind::kEnd:
+      return "the end of the template";
     case TokenKind::kName:
-    case TokenKind::kOperator: return "'" + token.text + "'";
+    case TokenKind::kOperator:
+      return "'" + token.text + "'";
   }
   return "";
 }
@@ -121,7 +131,8 @@ Body Parser::ParseBody(Words end_words) {
     ParseOutput(output);
   }
   if (!failed() && end_words.size() > 0) {
-    Fail("unexpected end of the template; it still needs '" + std::string(*(end_words.end() - 1)) + "'");
+    Fail("unexpected end of the template; it still needs '" + std::string(*(end_words.end() - 1)) +
+         "'");
   }
   return body;
 }
@@ -152,8 +163,9 @@ std::unique_ptr<Node> Parser::ParseStatement() {
   if (word == "continue") return ParseLoopControl(NodeKind::kContinue);
   for (const char* other : {"include", "import", "from", "extends", "block", "autoescape"}) {
     if (word != other) continue;
-    status_ = Unsupported("[jinja] '" + program_->name + "' line " + std::to_string(Current().line) +
-                          ": the tag '" + word + "' is not supported: a chat template is one file");
+    status_ =
+        Unsupported("[jinja] '" + program_->name + "' line " + std::to_string(Current().line) +
+                    ": the tag '" + word + "' is not supported: a chat template is one file");
     return nullptr;
   }
   return Fail("unknown tag '" + word + "'");
@@ -274,7 +286,8 @@ std::unique_ptr<Node> Parser::ParseCallBlock() {
   if (AtOperator("(") && !ParseSignature(node->caller.get())) return nullptr;
   node->call = ParseExpression();
   if (failed()) return nullptr;
-  if (node->call->kind != ExprKind::kCall) return FailAt(node->line, "expected a call after 'call'");
+  if (node->call->kind != ExprKind::kCall)
+    return FailAt(node->line, "expected a call after 'call'");
   node->caller->body = ParseRoutine("endcall");
   return node;
 }

@@ -19,7 +19,8 @@ ExprPtr Parser::Sized(ExprPtr expr, std::initializer_list<const Expr*> children)
   for (const Expr* child : children) {
     if (child != nullptr) expr->height = std::max(expr->height, child->height + 1);
   }
-  if (expr->height > kMaxHeight) return FailAt(expr->line, "expression too long (300 nested operations)");
+  if (expr->height > kMaxHeight)
+    return FailAt(expr->line, "expression too long (300 nested operations)");
   return expr;
 }
 
@@ -77,7 +78,8 @@ ExprPtr Parser::ParseTuple(const TupleStyle& style) {
   if (tuple->items.empty() && !style.parenthesized) {
     return Fail("expected an expression, got " + Describe(Current()));
   }
-  for (const ExprPtr& item : tuple->items) tuple->height = std::max(tuple->height, item->height + 1);
+  for (const ExprPtr& item : tuple->items)
+    tuple->height = std::max(tuple->height, item->height + 1);
   return Sized(std::move(tuple), {});
 }
 
@@ -224,7 +226,8 @@ ExprPtr Parser::ParseUnary(bool with_filter) {
   ExprPtr expr;
   if (AtOperator("-") || AtOperator("+")) {
     const Token op = Next();
-    auto node = std::make_unique<UnaryExpr>(op.text == "-" ? ExprKind::kNegate : ExprKind::kPlus, op.line);
+    auto node =
+        std::make_unique<UnaryExpr>(op.text == "-" ? ExprKind::kNegate : ExprKind::kPlus, op.line);
     node->operand = ParseUnary(false);
     const Expr* operand = node->operand.get();
     expr = Sized(std::move(node), {operand});
@@ -254,9 +257,12 @@ ExprPtr Parser::ParsePrimary() {
       while (Current().kind == TokenKind::kString) text += Next().text;
       return MakeString(line, std::move(text));
     }
-    case TokenKind::kInteger: return MakeConst(line, Value::Integer(Next().integer));
-    case TokenKind::kFloat: return MakeConst(line, Value::Float(Next().real));
-    default: break;
+    case TokenKind::kInteger:
+      return MakeConst(line, Value::Integer(Next().integer));
+    case TokenKind::kFloat:
+      return MakeConst(line, Value::Float(Next().real));
+    default:
+      break;
   }
   if (AtOperator("[")) return ParseList();
   if (AtOperator("{")) return ParseDict();
@@ -426,7 +432,8 @@ ExprPtr Parser::ParseFilter(ExprPtr input) {
   auto node = std::make_unique<FilterExpr>(ExprKind::kFilter, Current().line);
   node->name = ParseDottedName();
   node->filter = FindFilter(node->name);
-  if (node->filter == nullptr && !soft_) unknown_.emplace_back(node->line, "filter named '" + node->name);
+  if (node->filter == nullptr && !soft_)
+    unknown_.emplace_back(node->line, "filter named '" + node->name);
   node->input = std::move(input);
   if (AtOperator("(") && !ParseArguments(&node->arguments)) return nullptr;
   node->height = HeightOf(node->arguments) + 1;
@@ -445,8 +452,9 @@ ExprPtr Parser::ParseTest(ExprPtr input) {
   const TokenKind next = Current().kind;
   if (AtOperator("(")) {
     if (!ParseArguments(&node->arguments)) return nullptr;
-  } else if ((next == TokenKind::kName || next == TokenKind::kString || next == TokenKind::kInteger ||
-              next == TokenKind::kFloat || AtOperator("[") || AtOperator("{")) &&
+  } else if ((next == TokenKind::kName || next == TokenKind::kString ||
+              next == TokenKind::kInteger || next == TokenKind::kFloat || AtOperator("[") ||
+              AtOperator("{")) &&
              !AtAnyWord({"else", "or", "and"})) {
     if (AtWord("is")) return Fail("you cannot chain multiple tests with is");
     node->arguments.positional.push_back(ParsePostfix(ParsePrimary()));

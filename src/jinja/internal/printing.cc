@@ -29,7 +29,8 @@ bool AppendItems(Interpreter& in, const std::vector<Value>& items, std::string* 
   return true;
 }
 
-bool AppendPairs(Interpreter& in, const std::vector<std::pair<Value, Value>>& items, std::string* out) {
+bool AppendPairs(Interpreter& in, const std::vector<std::pair<Value, Value>>& items,
+                 std::string* out) {
   out->push_back('{');
   for (size_t i = 0; i < items.size(); ++i) {
     if (i > 0) *out += ", ";
@@ -92,11 +93,15 @@ bool AppendOther(Interpreter& in, const Value& value, std::string* out) {
       out->push_back('>');
       return !in.failed();
     }
-    case Kind::kFunction: *out += "<function " + std::string(value.function()->name) + ">"; return true;
+    case Kind::kFunction:
+      *out += "<function " + std::string(value.function()->name) + ">";
+      return true;
     case Kind::kMethod:
       *out += "<built-in method " + std::string(value.As<MethodObject>()->method->name) + ">";
       return true;
-    default: *out += "<" + std::string(TypeName(value)) + " object>"; return true;
+    default:
+      *out += "<" + std::string(TypeName(value)) + " object>";
+      return true;
   }
 }
 
@@ -128,7 +133,8 @@ void AppendFloat(double value, std::string* out) {
     return;
   }
   char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(value), std::chars_format::scientific);
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(value),
+                                 std::chars_format::scientific);
   const std::string_view text(buffer, static_cast<size_t>(end.ptr - buffer));
   const size_t e = text.find('e');
   std::string digits(text.substr(0, 1));
@@ -147,7 +153,8 @@ void AppendFloat(double value, std::string* out) {
   } else if (count <= exponent + 1) {
     *out += digits + std::string(static_cast<size_t>(exponent + 1 - count), '0') + ".0";
   } else {
-    *out += digits.substr(0, static_cast<size_t>(exponent) + 1) + "." + digits.substr(static_cast<size_t>(exponent) + 1);
+    *out += digits.substr(0, static_cast<size_t>(exponent) + 1) + "." +
+            digits.substr(static_cast<size_t>(exponent) + 1);
   }
 }
 
@@ -181,12 +188,23 @@ bool AppendRepr(Interpreter& in, const Value& value, std::string* out) {
   if (!depth.ok()) return false;
   switch (value.kind()) {
     case Kind::kMissing:
-    case Kind::kFailed: return false;
-    case Kind::kUndefined: *out += "Undefined"; return true;
-    case Kind::kNone: *out += "None"; return true;
-    case Kind::kBool: *out += value.boolean() ? "True" : "False"; return true;
-    case Kind::kInt: AppendInteger(value.integer(), out); return true;
-    case Kind::kFloat: AppendFloat(value.real(), out); return true;
+    case Kind::kFailed:
+      return false;
+    case Kind::kUndefined:
+      *out += "Undefined";
+      return true;
+    case Kind::kNone:
+      *out += "None";
+      return true;
+    case Kind::kBool:
+      *out += value.boolean() ? "True" : "False";
+      return true;
+    case Kind::kInt:
+      AppendInteger(value.integer(), out);
+      return true;
+    case Kind::kFloat:
+      AppendFloat(value.real(), out);
+      return true;
     case Kind::kString:
       if (value.safe()) *out += "Markup(";
       AppendQuoted(value.text(), out);
@@ -205,10 +223,15 @@ bool AppendRepr(Interpreter& in, const Value& value, std::string* out) {
       *out += items.size() == 1 ? ",)" : ")";
       return true;
     }
-    case Kind::kDict: return AppendPairs(in, value.As<DictObject>()->items, out);
-    case Kind::kView: return AppendView(in, *value.As<ViewObject>(), out);
-    case Kind::kRange: AppendRange(*value.As<RangeObject>(), out); return true;
-    default: return AppendOther(in, value, out);
+    case Kind::kDict:
+      return AppendPairs(in, value.As<DictObject>()->items, out);
+    case Kind::kView:
+      return AppendView(in, *value.As<ViewObject>(), out);
+    case Kind::kRange:
+      AppendRange(*value.As<RangeObject>(), out);
+      return true;
+    default:
+      return AppendOther(in, value, out);
   }
 }
 
@@ -245,7 +268,8 @@ void AppendJsonString(std::string_view text, bool ensure_ascii, std::string* out
     const Utf8Char c = byte < 0x80 ? Utf8Char{byte, 1, true} : DecodeUtf8(text, i);
     static constexpr std::string_view kShort = "\"\\\n\r\t\f\b";
     static constexpr std::string_view kNames = "\"\\nrtfb";
-    if (const size_t known = kShort.find(static_cast<char>(byte)); known != std::string_view::npos) {
+    if (const size_t known = kShort.find(static_cast<char>(byte));
+        known != std::string_view::npos) {
       out->push_back('\\');
       out->push_back(kNames[known]);
     } else if (c.code_point < 0x10000) {
@@ -271,24 +295,37 @@ void AppendJsonFloat(double value, std::string* out) {
 
 class JsonWriter {
  public:
-  JsonWriter(Interpreter& in, const JsonStyle& style, std::string* out) : in_(in), style_(style), out_(out) {}
+  JsonWriter(Interpreter& in, const JsonStyle& style, std::string* out)
+      : in_(in), style_(style), out_(out) {}
 
   bool Write(const Value& value) {
     if (!in_.Spend()) return false;
     switch (value.kind()) {
-      case Kind::kNone: *out_ += "null"; return true;
-      case Kind::kBool: *out_ += value.boolean() ? "true" : "false"; return true;
-      case Kind::kInt: AppendInteger(value.integer(), out_); return true;
-      case Kind::kFloat: AppendJsonFloat(value.real(), out_); return true;
+      case Kind::kNone:
+        *out_ += "null";
+        return true;
+      case Kind::kBool:
+        *out_ += value.boolean() ? "true" : "false";
+        return true;
+      case Kind::kInt:
+        AppendInteger(value.integer(), out_);
+        return true;
+      case Kind::kFloat:
+        AppendJsonFloat(value.real(), out_);
+        return true;
       case Kind::kString:
         AppendJsonString(value.text(), style_.ensure_ascii, out_);
         return in_.Spend(value.text().size());
       case Kind::kList:
-      case Kind::kTuple: return WriteList(value.As<ListObject>()->items);
-      case Kind::kDict: return WriteDict(*value.As<DictObject>());
-      default: break;
+      case Kind::kTuple:
+        return WriteList(value.As<ListObject>()->items);
+      case Kind::kDict:
+        return WriteDict(*value.As<DictObject>());
+      default:
+        break;
     }
-    in_.Fail("TypeError: Object of type " + std::string(TypeName(value)) + " is not JSON serializable");
+    in_.Fail("TypeError: Object of type " + std::string(TypeName(value)) +
+             " is not JSON serializable");
     return false;
   }
 
@@ -355,7 +392,8 @@ class JsonWriter {
   bool WriteKey(const Value& key) {
     if (key.Is(Kind::kString)) return Write(key);
     if (!key.IsNumber() && !key.Is(Kind::kNone)) {
-      in_.Fail("TypeError: keys must be str, int, float, bool or None, not " + std::string(TypeName(key)));
+      in_.Fail("TypeError: keys must be str, int, float, bool or None, not " +
+               std::string(TypeName(key)));
       return false;
     }
     out_->push_back('"');
@@ -439,7 +477,8 @@ std::optional<double> ParseFloat(std::string_view text) {
   const char* end = digits.data() + digits.size();
   const auto result = std::from_chars(digits.data(), end, value, std::chars_format::general);
   if (result.ptr != end || result.ec == std::errc::invalid_argument) return std::nullopt;
-  if (result.ec == std::errc::result_out_of_range) value = std::strtod(std::string(digits).c_str(), nullptr);
+  if (result.ec == std::errc::result_out_of_range)
+    value = std::strtod(std::string(digits).c_str(), nullptr);
   if (digits.find('(') != std::string_view::npos) return std::nullopt;  // nan(...)
   return negative ? -value : value;
 }
@@ -450,7 +489,8 @@ bool ToIndex(Interpreter& in, const Value& value, int64_t* out) {
     return false;
   }
   if (!value.IsInteger()) {
-    in.Fail("TypeError: '" + std::string(TypeName(value)) + "' object cannot be interpreted as an integer");
+    in.Fail("TypeError: '" + std::string(TypeName(value)) +
+            "' object cannot be interpreted as an integer");
     return false;
   }
   const Int number = value.integer();
@@ -467,7 +507,9 @@ Value FollowPath(Interpreter& in, Value item, const Value& path) {
   while (!item.failed()) {
     const size_t dot = rest.find('.');
     const std::string_view part = rest.substr(0, dot);
-    const bool is_number = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_number = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
+      return c >= '0' && c <= '9';
+    });
     bool overflow = false;
     const std::optional<Int> index = is_number ? ParseInteger(part, 10, &overflow) : std::nullopt;
     item = in.GetItem(item, index && !overflow ? Value::Integer(*index) : path.Part(part));

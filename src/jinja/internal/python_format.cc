@@ -53,7 +53,8 @@ std::string Grouped(std::string_view digits, char separator, size_t size) {
 std::string InBase(unsigned __int128 value, unsigned base, bool upper) {
   std::string out;
   do {
-    out.push_back((upper ? "0123456789ABCDEF" : "0123456789abcdef")[static_cast<size_t>(value % base)]);
+    out.push_back(
+        (upper ? "0123456789ABCDEF" : "0123456789abcdef")[static_cast<size_t>(value % base)]);
     value /= base;
   } while (value != 0);
   std::reverse(out.begin(), out.end());
@@ -61,7 +62,8 @@ std::string InBase(unsigned __int128 value, unsigned base, bool upper) {
 }
 
 // Zeros before the digits count as digits when they are grouped: 0,001.
-std::string ZeroExtended(std::string digits, const Spec& spec, size_t prefix, size_t group_size, std::string_view tail) {
+std::string ZeroExtended(std::string digits, const Spec& spec, size_t prefix, size_t group_size,
+                         std::string_view tail) {
   if (spec.group == '\0') return digits;
   const bool extends = spec.align == '=' && spec.fill == "0";
   std::string grouped = Grouped(digits, spec.group, group_size);
@@ -77,8 +79,12 @@ std::string SignOf(bool negative, const Spec& spec) {
 }
 
 std::string FormatInteger(Int value, const Spec& spec) {
-  const auto magnitude = value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
-  const unsigned base = spec.type == 'x' || spec.type == 'X' ? 16 : spec.type == 'o' ? 8 : spec.type == 'b' ? 2 : 10;
+  const auto magnitude =
+      value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
+  const unsigned base = spec.type == 'x' || spec.type == 'X' ? 16
+                        : spec.type == 'o'                   ? 8
+                        : spec.type == 'b'                   ? 2
+                                                             : 10;
   std::string prefix = SignOf(value < 0, spec);
   if (spec.alternate && base != 10) prefix += std::string("0") + spec.type;
   std::string digits = InBase(magnitude, base, spec.type == 'X');
@@ -107,14 +113,21 @@ std::string RealDigits(double value, const Spec& spec) {
   }
   const int precision = spec.precision < 0 ? 6 : static_cast<int>(spec.precision);
   switch (spec.type) {
-    case 'e': return Print(spec.alternate ? "%#.*e" : "%.*e", precision, value);
-    case 'E': return Print(spec.alternate ? "%#.*E" : "%.*E", precision, value);
+    case 'e':
+      return Print(spec.alternate ? "%#.*e" : "%.*e", precision, value);
+    case 'E':
+      return Print(spec.alternate ? "%#.*E" : "%.*E", precision, value);
     case 'f':
-    case 'F': return Print(spec.alternate ? "%#.*f" : "%.*f", precision, value);
-    case 'g': return Print(spec.alternate ? "%#.*g" : "%.*g", precision, value);
-    case 'G': return Print(spec.alternate ? "%#.*G" : "%.*G", precision, value);
-    case '%': return Print("%.*f", precision, value * 100) + "%";
-    default: break;
+    case 'F':
+      return Print(spec.alternate ? "%#.*f" : "%.*f", precision, value);
+    case 'g':
+      return Print(spec.alternate ? "%#.*g" : "%.*g", precision, value);
+    case 'G':
+      return Print(spec.alternate ? "%#.*G" : "%.*G", precision, value);
+    case '%':
+      return Print("%.*f", precision, value * 100) + "%";
+    default:
+      break;
   }
   std::string out;
   if (spec.precision < 0) {
@@ -123,9 +136,13 @@ std::string RealDigits(double value, const Spec& spec) {
   }
   // Like g, but with at least one digit after the point and scientific from the precision on.
   const int digits = std::max(precision, 1);
-  const int exponent = value == 0 ? 0 : std::stoi(Print("%.*e", digits - 1, value).substr(Print("%.*e", digits - 1, value).find('e') + 1));
+  const int exponent = value == 0
+                           ? 0
+                           : std::stoi(Print("%.*e", digits - 1, value)
+                                           .substr(Print("%.*e", digits - 1, value).find('e') + 1));
   out = Print("%.*g", digits, value);
-  if (exponent >= digits - 1 && exponent >= -4 && exponent < digits && out.find('e') == std::string::npos && digits > 1) {
+  if (exponent >= digits - 1 && exponent >= -4 && exponent < digits &&
+      out.find('e') == std::string::npos && digits > 1) {
     return out + ".0";
   }
   if (exponent == digits - 1 && digits == 1) return Print("%.*e", 0, value);
@@ -143,12 +160,14 @@ std::string FormatReal(double value, const Spec& spec) {
 }
 
 std::string FormatText(std::string_view text, const Spec& spec) {
-  if (spec.precision >= 0) text = text.substr(0, ByteOffset(text, static_cast<size_t>(spec.precision)));
+  if (spec.precision >= 0)
+    text = text.substr(0, ByteOffset(text, static_cast<size_t>(spec.precision)));
   return Padded(std::string(text), spec, '<', 0);
 }
 
 bool CheckSizes(Interpreter& in, const Spec& spec) {
-  if (spec.width <= kMaxWidth && spec.precision <= (spec.type == 's' || spec.type == '\0' ? kMaxWidth : kMaxPrecision)) {
+  if (spec.width <= kMaxWidth &&
+      spec.precision <= (spec.type == 's' || spec.type == '\0' ? kMaxWidth : kMaxPrecision)) {
     return in.Spend(static_cast<size_t>(std::max<int64_t>(spec.width, 0)) * spec.fill.size());
   }
   in.Fail("ValueError: format width or precision too large");
@@ -179,7 +198,8 @@ class PercentFormatter {
   PercentFormatter(Interpreter& in, const Value& format, const Value& arguments)
       : in_(in), format_(format.text()), markup_(format.safe()), arguments_(arguments) {
     is_tuple_ = arguments.Is(Kind::kTuple);
-    is_mapping_ = arguments.Is(Kind::kDict) || arguments.Is(Kind::kList) || arguments.Is(Kind::kRange);
+    is_mapping_ =
+        arguments.Is(Kind::kDict) || arguments.Is(Kind::kList) || arguments.Is(Kind::kRange);
   }
 
   Value Run() {
@@ -225,7 +245,8 @@ class PercentFormatter {
     if (!arguments_.Is(Kind::kDict)) return Fail("TypeError: format requires a mapping");
     int depth = 1;
     const size_t start = ++at_;
-    for (; at_ < format_.size() && depth > 0; ++at_) depth += format_[at_] == '(' ? 1 : format_[at_] == ')' ? -1 : 0;
+    for (; at_ < format_.size() && depth > 0; ++at_)
+      depth += format_[at_] == '(' ? 1 : format_[at_] == ')' ? -1 : 0;
     if (depth > 0) return Fail("ValueError: incomplete format key");
     const std::string_view name = format_.substr(start, at_ - 1 - start);
     const Value* found = arguments_.As<DictObject>()->Find(name);
@@ -271,7 +292,9 @@ class PercentFormatter {
       if (!ReadSize(&spec.precision)) return false;
       spec.precision = std::max<int64_t>(spec.precision, 0);
     }
-    while (at_ < format_.size() && (format_[at_] == 'h' || format_[at_] == 'l' || format_[at_] == 'L')) ++at_;
+    while (at_ < format_.size() &&
+           (format_[at_] == 'h' || format_[at_] == 'l' || format_[at_] == 'L'))
+      ++at_;
     if (at_ >= format_.size()) return Fail("ValueError: incomplete format");
     spec.type = format_[at_++];
     if (spec.type == '%') {
@@ -284,7 +307,8 @@ class PercentFormatter {
 
   bool Apply(Spec* spec, const Value& value) {
     const char type = spec->type;
-    if (std::string_view("sra").find(type) != std::string_view::npos) return ApplyText(*spec, value);
+    if (std::string_view("sra").find(type) != std::string_view::npos)
+      return ApplyText(*spec, value);
     if (type == 'c') return ApplyCharacter(*spec, value);
     // Left alignment makes zeros pointless.
     if (spec->align == '<') spec->fill = " ";
@@ -301,16 +325,19 @@ class PercentFormatter {
     }
     const bool decimal = type == 'd' || type == 'i' || type == 'u';
     if (!value.IsNumber() || (is_integer && !decimal && value.Is(Kind::kFloat))) {
-      return Fail("TypeError: %" + std::string(1, type) + " format: a number is required, not " + std::string(TypeName(value)));
+      return Fail("TypeError: %" + std::string(1, type) + " format: a number is required, not " +
+                  std::string(TypeName(value)));
     }
     if (is_real) {
-      out_ += FormatReal(value.Is(Kind::kFloat) ? value.real() : static_cast<double>(value.integer()), *spec);
+      out_ += FormatReal(
+          value.Is(Kind::kFloat) ? value.real() : static_cast<double>(value.integer()), *spec);
       return true;
     }
     if (value.Is(Kind::kFloat) && !(std::fabs(value.real()) < 1.7e38)) {
       return Fail("OverflowError: cannot convert float to integer");
     }
-    out_ += FormatInteger(value.Is(Kind::kFloat) ? static_cast<Int>(value.real()) : value.integer(), *spec);
+    out_ += FormatInteger(value.Is(Kind::kFloat) ? static_cast<Int>(value.real()) : value.integer(),
+                          *spec);
     return true;
   }
 
@@ -413,28 +440,34 @@ Value FormatValue(Interpreter& in, const Value& value, std::string_view spec_tex
   Spec spec;
   if (!ParseSpec(in, spec_text, &spec)) return Value::Failed();
   const auto wrong = [&] {
-    return in.Fail("ValueError: Unknown format code '" + std::string(1, spec.type) + "' for object of type '" +
-                   std::string(TypeName(value)) + "'");
+    return in.Fail("ValueError: Unknown format code '" + std::string(1, spec.type) +
+                   "' for object of type '" + std::string(TypeName(value)) + "'");
   };
-  const bool for_real = spec.type != '\0' && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
+  const bool for_real =
+      spec.type != '\0' && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
   if (value.Is(Kind::kString)) {
     if (spec.type != '\0' && spec.type != 's') return wrong();
-    if (spec.align == '=' && spec.fill != "0") return in.Fail("ValueError: '=' alignment not allowed in string format specifier");
+    if (spec.align == '=' && spec.fill != "0")
+      return in.Fail("ValueError: '=' alignment not allowed in string format specifier");
     if (spec.align == '=') spec.align = '<';
     return in.NewString(FormatText(value.text(), spec));
   }
   if (value.IsInteger() && !for_real) {
     if (spec.type == 'c') return FormatCharacter(in, value.integer(), spec);
-    if (spec.precision >= 0) return in.Fail("ValueError: Precision not allowed in integer format specifier");
-    if (spec.type != '\0' && std::string_view("bdnoxX").find(spec.type) == std::string_view::npos) return wrong();
+    if (spec.precision >= 0)
+      return in.Fail("ValueError: Precision not allowed in integer format specifier");
+    if (spec.type != '\0' && std::string_view("bdnoxX").find(spec.type) == std::string_view::npos)
+      return wrong();
     return in.NewString(FormatInteger(value.integer(), spec));
   }
   if (value.IsNumber()) {
     if (!for_real && spec.type != '\0' && spec.type != 'n') return wrong();
     if (spec.type == 'n') spec.type = 'g';
-    return in.NewString(FormatReal(value.Is(Kind::kFloat) ? value.real() : static_cast<double>(value.integer()), spec));
+    return in.NewString(FormatReal(
+        value.Is(Kind::kFloat) ? value.real() : static_cast<double>(value.integer()), spec));
   }
-  return in.Fail("TypeError: unsupported format string passed to " + std::string(TypeName(value)) + ".__format__");
+  return in.Fail("TypeError: unsupported format string passed to " + std::string(TypeName(value)) +
+                 ".__format__");
 }
 
 // "{0.name[key]!r:>{width}}" and the like.
@@ -457,7 +490,8 @@ class BraceFormatter {
       if (format[brace] == '}') return Fail("ValueError: Single '}' encountered in format string");
       int depth = 1;
       const size_t start = i;
-      for (; i < format.size() && depth > 0; ++i) depth += format[i] == '{' ? 1 : format[i] == '}' ? -1 : 0;
+      for (; i < format.size() && depth > 0; ++i)
+        depth += format[i] == '{' ? 1 : format[i] == '}' ? -1 : 0;
       if (depth > 0) return Fail("ValueError: expected '}' before end of string");
       if (!Field(format.substr(start, i - 1 - start), nesting, out)) return false;
       if (!in_.Spend() || !in_.Reserve(out->size())) return false;
@@ -483,7 +517,8 @@ class BraceFormatter {
     if (!Lookup(field.substr(0, end), &value)) return false;
     std::string_view rest = field.substr(end);
     if (!rest.empty() && rest[0] == '!') {
-      if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':')) return Fail("ValueError: expected ':' after conversion specifier");
+      if (rest.size() < 2 || (rest.size() > 2 && rest[2] != ':'))
+        return Fail("ValueError: expected ':' after conversion specifier");
       if (!ConvertValue(rest[1], &value)) return false;
       rest.remove_prefix(2);
     }
@@ -524,8 +559,9 @@ class BraceFormatter {
       }
       *out = arguments_.positional[static_cast<size_t>(*index)];
     } else {
-      const auto found = std::find_if(arguments_.named.begin(), arguments_.named.end(),
-                                      [&](const auto& entry) { return entry.first.text() == first; });
+      const auto found =
+          std::find_if(arguments_.named.begin(), arguments_.named.end(),
+                       [&](const auto& entry) { return entry.first.text() == first; });
       if (found == arguments_.named.end()) return Fail("KeyError: '" + std::string(first) + "'");
       *out = found->second;
     }
@@ -535,14 +571,16 @@ class BraceFormatter {
   bool Follow(std::string_view path, Value* value) {
     while (!path.empty()) {
       const bool is_item = path[0] == '[';
-      const size_t end = is_item ? path.find(']') : std::min(path.find_first_of(".[", 1), path.size());
+      const size_t end =
+          is_item ? path.find(']') : std::min(path.find_first_of(".[", 1), path.size());
       if (end == std::string_view::npos) return Fail("ValueError: Missing ']' in format string");
       const std::string_view part = path.substr(1, end - 1);
       if (part.empty()) return Fail("ValueError: Empty attribute in format string");
       bool overflow = false;
       const bool digits = is_item && part[0] >= '0' && part[0] <= '9';
       const std::optional<Int> index = digits ? ParseInteger(part, 10, &overflow) : std::nullopt;
-      const Value name = index && !overflow ? Value::Integer(*index) : in_.NewString(std::string(part));
+      const Value name =
+          index && !overflow ? Value::Integer(*index) : in_.NewString(std::string(part));
       if (in_.failed()) return false;
       *value = is_item ? in_.GetItem(*value, name) : in_.GetAttribute(*value, name);
       if (in_.failed()) return false;

@@ -2,10 +2,10 @@
 //
 // jinja2 decides at compile time: the template, every loop, macro, with, set and filter block is a
 // scope; a name a scope assigns anywhere is a variable of that scope, which starts as the outer
-// variable of that name, or as undefined when there is none; a name that is only read comes from the
-// nearest scope that knows it, else from the context. The branches of an if are one scope, in which
-// an assignment that some branch skips falls back to the outer variable or the context. This file
-// follows the same rules in the same order, because templates show the difference.
+// variable of that name, or as undefined when there is none; a name that is only read comes from
+// the nearest scope that knows it, else from the context. The branches of an if are one scope, in
+// which an assignment that some branch skips falls back to the outer variable or the context. This
+// file follows the same rules in the same order, because templates show the difference.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -34,7 +34,8 @@ void ForEachChild(const Expr& expr, Visit visit) {
   switch (expr.kind) {
     case ExprKind::kConst:
     case ExprKind::kName:
-    case ExprKind::kNamespaceRef: break;
+    case ExprKind::kNamespaceRef:
+      break;
     case ExprKind::kList:
     case ExprKind::kTuple:
     case ExprKind::kConcat:
@@ -46,7 +47,9 @@ void ForEachChild(const Expr& expr, Visit visit) {
         visit(*value);
       }
       break;
-    case ExprKind::kAttribute: visit(*static_cast<const AttributeExpr&>(expr).object); break;
+    case ExprKind::kAttribute:
+      visit(*static_cast<const AttributeExpr&>(expr).object);
+      break;
     case ExprKind::kItem:
       visit(*static_cast<const ItemExpr&>(expr).object);
       visit(*static_cast<const ItemExpr&>(expr).index);
@@ -70,7 +73,9 @@ void ForEachChild(const Expr& expr, Visit visit) {
       break;
     case ExprKind::kNot:
     case ExprKind::kNegate:
-    case ExprKind::kPlus: visit(*static_cast<const UnaryExpr&>(expr).operand); break;
+    case ExprKind::kPlus:
+      visit(*static_cast<const UnaryExpr&>(expr).operand);
+      break;
     case ExprKind::kCompare:
       visit(*static_cast<const CompareExpr&>(expr).first);
       for (const auto& [op, right] : static_cast<const CompareExpr&>(expr).rest) visit(*right);
@@ -161,7 +166,9 @@ void ReadFinder::Visit(const Node& node) {
       Visit(set.body);
       break;
     }
-    case NodeKind::kMacro: VisitMacro(static_cast<const MacroNode&>(node)); break;
+    case NodeKind::kMacro:
+      VisitMacro(static_cast<const MacroNode&>(node));
+      break;
     case NodeKind::kCallBlock: {
       const auto& call = static_cast<const CallBlockNode&>(node);
       if (call.call != nullptr) Read(*call.call);
@@ -173,12 +180,15 @@ void ReadFinder::Visit(const Node& node) {
       Read(*static_cast<const FilterBlockNode&>(node).filter);
       break;
     case NodeKind::kWith:
-      for (const auto& [target, value] : static_cast<const WithNode&>(node).assignments) Write(*target);
-      for (const auto& [target, value] : static_cast<const WithNode&>(node).assignments) Read(*value);
+      for (const auto& [target, value] : static_cast<const WithNode&>(node).assignments)
+        Write(*target);
+      for (const auto& [target, value] : static_cast<const WithNode&>(node).assignments)
+        Read(*value);
       Visit(static_cast<const WithNode&>(node).body);
       break;
     case NodeKind::kBreak:
-    case NodeKind::kContinue: break;
+    case NodeKind::kContinue:
+      break;
   }
 }
 
@@ -333,7 +343,8 @@ class Resolver {
 
  private:
   void AnalyzeExpr(const Expr& expr, Symbols* symbols) {
-    if (expr.kind == ExprKind::kName) symbols->Read(static_cast<const NameExpr&>(expr).name, &names_);
+    if (expr.kind == ExprKind::kName)
+      symbols->Read(static_cast<const NameExpr&>(expr).name, &names_);
     ForEachChild(expr, [&](const Expr& child) { AnalyzeExpr(child, symbols); });
   }
   void AnalyzeTarget(const Expr& target, Symbols* symbols, bool is_parameter) {
@@ -386,8 +397,12 @@ void Resolver::Analyze(const Node& node, Symbols* symbols) {
         if (part.expr != nullptr) AnalyzeExpr(*part.expr, symbols);
       }
       break;
-    case NodeKind::kIf: AnalyzeIf(static_cast<const IfNode&>(node), symbols); break;
-    case NodeKind::kFor: AnalyzeExpr(*static_cast<const ForNode&>(node).iterable, symbols); break;
+    case NodeKind::kIf:
+      AnalyzeIf(static_cast<const IfNode&>(node), symbols);
+      break;
+    case NodeKind::kFor:
+      AnalyzeExpr(*static_cast<const ForNode&>(node).iterable, symbols);
+      break;
     case NodeKind::kSet:
       AnalyzeExpr(*static_cast<const SetNode&>(node).value, symbols);
       AnalyzeTarget(*static_cast<const SetNode&>(node).target, symbols, false);
@@ -395,7 +410,9 @@ void Resolver::Analyze(const Node& node, Symbols* symbols) {
     case NodeKind::kSetBlock:
       AnalyzeTarget(*static_cast<const SetBlockNode&>(node).target, symbols, false);
       break;
-    case NodeKind::kMacro: symbols->Assign(static_cast<const MacroNode&>(node).name); break;
+    case NodeKind::kMacro:
+      symbols->Assign(static_cast<const MacroNode&>(node).name);
+      break;
     case NodeKind::kCallBlock:
       if (static_cast<const CallBlockNode&>(node).call != nullptr) {
         AnalyzeExpr(*static_cast<const CallBlockNode&>(node).call, symbols);
@@ -410,7 +427,8 @@ void Resolver::Analyze(const Node& node, Symbols* symbols) {
       }
       break;
     case NodeKind::kBreak:
-    case NodeKind::kContinue: break;
+    case NodeKind::kContinue:
+      break;
   }
 }
 
@@ -440,7 +458,9 @@ void Resolver::Bind(Node& node, Symbols* symbols) {
       }
       Bind(static_cast<IfNode&>(node).otherwise, symbols);
       break;
-    case NodeKind::kFor: BindFor(static_cast<ForNode*>(&node), symbols); break;
+    case NodeKind::kFor:
+      BindFor(static_cast<ForNode*>(&node), symbols);
+      break;
     case NodeKind::kSet:
       BindExpr(*static_cast<SetNode&>(node).value, symbols);
       BindExpr(*static_cast<SetNode&>(node).target, symbols);
@@ -478,9 +498,12 @@ void Resolver::Bind(Node& node, Symbols* symbols) {
       BindExpr(*block.filter, &inner);
       break;
     }
-    case NodeKind::kWith: BindWith(static_cast<WithNode*>(&node), symbols); break;
+    case NodeKind::kWith:
+      BindWith(static_cast<WithNode*>(&node), symbols);
+      break;
     case NodeKind::kBreak:
-    case NodeKind::kContinue: break;
+    case NodeKind::kContinue:
+      break;
   }
 }
 
@@ -523,8 +546,9 @@ void Resolver::BindMacro(MacroNode* node, Symbols* symbols) {
     if (parameter.fallback != nullptr) AnalyzeExpr(*parameter.fallback, &inner);
   }
   const auto special = [&](const char* name) {
-    const bool declared = std::any_of(node->parameters.begin(), node->parameters.end(),
-                                      [&](const auto& parameter) { return parameter.name == name; });
+    const bool declared =
+        std::any_of(node->parameters.begin(), node->parameters.end(),
+                    [&](const auto& parameter) { return parameter.name == name; });
     if (declared || !ReadFinder::Reads(node->body, name)) return -1;
     return inner.DeclareParameter(name);
   };

@@ -102,10 +102,17 @@ void Interpreter::Enter(const Scope& scope) {
   for (const SlotLoad& load : scope) {
     Value& slot = frame_->slots[static_cast<size_t>(load.slot)];
     switch (load.action) {
-      case SlotLoad::Action::kKeep: break;
-      case SlotLoad::Action::kClear: slot = Value(); break;
-      case SlotLoad::Action::kAlias: slot = SlotOf(load.source); break;
-      case SlotLoad::Action::kResolve: slot = Resolve(load.name); break;
+      case SlotLoad::Action::kKeep:
+        break;
+      case SlotLoad::Action::kClear:
+        slot = Value();
+        break;
+      case SlotLoad::Action::kAlias:
+        slot = SlotOf(load.source);
+        break;
+      case SlotLoad::Action::kResolve:
+        slot = Resolve(load.name);
+        break;
     }
   }
 }
@@ -166,24 +173,33 @@ Interpreter::Flow Interpreter::Execute(const Node& node) {
 
 Interpreter::Flow Interpreter::ExecuteNode(const Node& node) {
   switch (node.kind) {
-    case NodeKind::kOutput: return ExecuteOutput(static_cast<const OutputNode&>(node));
-    case NodeKind::kIf: return ExecuteIf(static_cast<const IfNode&>(node));
-    case NodeKind::kFor: return ExecuteFor(static_cast<const ForNode&>(node));
+    case NodeKind::kOutput:
+      return ExecuteOutput(static_cast<const OutputNode&>(node));
+    case NodeKind::kIf:
+      return ExecuteIf(static_cast<const IfNode&>(node));
+    case NodeKind::kFor:
+      return ExecuteFor(static_cast<const ForNode&>(node));
     case NodeKind::kSet: {
       const auto& set = static_cast<const SetNode&>(node);
       return Assign(*set.target, Evaluate(*set.value)) ? Flow::kNormal : Flow::kFailed;
     }
-    case NodeKind::kSetBlock: return ExecuteSetBlock(static_cast<const SetBlockNode&>(node));
+    case NodeKind::kSetBlock:
+      return ExecuteSetBlock(static_cast<const SetBlockNode&>(node));
     case NodeKind::kMacro: {
       const auto& macro = static_cast<const MacroNode&>(node);
       SlotOf(macro.variable) = MakeMacro(macro);
       return Flow::kNormal;
     }
-    case NodeKind::kCallBlock: return ExecuteCallBlock(static_cast<const CallBlockNode&>(node));
-    case NodeKind::kFilterBlock: return ExecuteFilterBlock(static_cast<const FilterBlockNode&>(node));
-    case NodeKind::kWith: return ExecuteWith(static_cast<const WithNode&>(node));
-    case NodeKind::kBreak: return Flow::kBreak;
-    case NodeKind::kContinue: return Flow::kContinue;
+    case NodeKind::kCallBlock:
+      return ExecuteCallBlock(static_cast<const CallBlockNode&>(node));
+    case NodeKind::kFilterBlock:
+      return ExecuteFilterBlock(static_cast<const FilterBlockNode&>(node));
+    case NodeKind::kWith:
+      return ExecuteWith(static_cast<const WithNode&>(node));
+    case NodeKind::kBreak:
+      return Flow::kBreak;
+    case NodeKind::kContinue:
+      return Flow::kContinue;
   }
   return Flow::kNormal;
 }
@@ -357,10 +373,9 @@ bool Interpreter::Assign(const Expr& target, Value value) {
   if (!Collect(*this, value, &values)) return false;
   if (values.size() != items.size()) {
     const std::string expected = "(expected " + std::to_string(items.size());
-    Fail(values.size() > items.size()
-             ? "ValueError: too many values to unpack " + expected + ")"
-             : "ValueError: not enough values to unpack " + expected + ", got " +
-                   std::to_string(values.size()) + ")");
+    Fail(values.size() > items.size() ? "ValueError: too many values to unpack " + expected + ")"
+                                      : "ValueError: not enough values to unpack " + expected +
+                                            ", got " + std::to_string(values.size()) + ")");
     return false;
   }
   for (size_t i = 0; i < items.size(); ++i) {
@@ -431,10 +446,11 @@ bool Interpreter::BindMacro(const MacroNode& node, CallArguments& arguments) {
   if (failed_) return false;
   for (const auto& parameter : node.parameters) {
     if (!slot(parameter.slot).missing()) continue;
-    Value value = parameter.fallback != nullptr
-                      ? Evaluate(*parameter.fallback)
-                      : Value::Undefined(UndefinedReason::kHint, Kind::kMissing,
-                                         NewString("parameter '" + parameter.name + "' was not provided"));
+    Value value =
+        parameter.fallback != nullptr
+            ? Evaluate(*parameter.fallback)
+            : Value::Undefined(UndefinedReason::kHint, Kind::kMissing,
+                               NewString("parameter '" + parameter.name + "' was not provided"));
     if (value.failed()) return false;
     slot(parameter.slot) = std::move(value);
   }

@@ -17,8 +17,17 @@ namespace ac::jinja {
 struct Builtin;
 
 enum class TokenKind : uint8_t {
-  kData, kVariableBegin, kVariableEnd, kBlockBegin, kBlockEnd,
-  kName, kString, kInteger, kFloat, kOperator, kEnd,
+  kData,
+  kVariableBegin,
+  kVariableEnd,
+  kBlockBegin,
+  kBlockEnd,
+  kName,
+  kString,
+  kInteger,
+  kFloat,
+  kOperator,
+  kEnd,
 };
 
 struct Token {
@@ -46,9 +55,33 @@ struct SlotLoad {
 using Scope = std::vector<SlotLoad>;
 
 enum class ExprKind : uint8_t {
-  kConst, kName, kNamespaceRef, kList, kTuple, kDict, kAttribute, kItem, kSlice, kCall, kFilter,
-  kTest, kNot, kNegate, kPlus, kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower,
-  kAnd, kOr, kCompare, kConcat, kConditional,
+  kConst,
+  kName,
+  kNamespaceRef,
+  kList,
+  kTuple,
+  kDict,
+  kAttribute,
+  kItem,
+  kSlice,
+  kCall,
+  kFilter,
+  kTest,
+  kNot,
+  kNegate,
+  kPlus,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kFloorDivide,
+  kModulo,
+  kPower,
+  kAnd,
+  kOr,
+  kCompare,
+  kConcat,
+  kConditional,
 };
 
 struct Expr {
@@ -62,7 +95,7 @@ using ExprPtr = std::unique_ptr<Expr>;
 
 struct ConstExpr : Expr {
   using Expr::Expr;
-  Value value;       // refers to `text` when it is a string
+  Value value;  // refers to `text` when it is a string
   std::string text;
 };
 struct NameExpr : Expr {  // also an assignment target
@@ -142,7 +175,17 @@ struct ConditionalExpr : Expr {
 };
 
 enum class NodeKind : uint8_t {
-  kOutput, kIf, kFor, kSet, kSetBlock, kMacro, kCallBlock, kFilterBlock, kWith, kBreak, kContinue,
+  kOutput,
+  kIf,
+  kFor,
+  kSet,
+  kSetBlock,
+  kMacro,
+  kCallBlock,
+  kFilterBlock,
+  kWith,
+  kBreak,
+  kContinue,
 };
 
 struct Node {

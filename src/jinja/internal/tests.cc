@@ -9,7 +9,8 @@
 namespace ac::jinja {
 
 bool CallArguments::Bind(Interpreter& in, std::string_view callee,
-                         std::initializer_list<std::string_view> names, std::vector<Value>* out) const {
+                         std::initializer_list<std::string_view> names,
+                         std::vector<Value>* out) const {
   out->assign(names.size(), Value());
   if (positional.size() > names.size()) {
     in.Fail("TypeError: " + std::string(callee) + " takes at most " + std::to_string(names.size()) +
@@ -38,7 +39,8 @@ bool CallArguments::Bind(Interpreter& in, std::string_view callee,
 namespace {
 
 const Builtin* FindIn(const Builtin* begin, const Builtin* end, std::string_view name) {
-  const Builtin* found = std::find_if(begin, end, [&](const Builtin& entry) { return entry.name == name; });
+  const Builtin* found =
+      std::find_if(begin, end, [&](const Builtin& entry) { return entry.name == name; });
   return found == end ? nullptr : found;
 }
 
@@ -69,19 +71,26 @@ bool IsSequence(const Value& value) {
     case Kind::kList:
     case Kind::kTuple:
     case Kind::kDict:
-    case Kind::kRange: return true;
-    default: return false;
+    case Kind::kRange:
+      return true;
+    default:
+      return false;
   }
 }
-bool IsFilter(const Value& value) { return value.Is(Kind::kString) && FindFilter(value.text()) != nullptr; }
-bool IsTest(const Value& value) { return value.Is(Kind::kString) && FindTest(value.text()) != nullptr; }
+bool IsFilter(const Value& value) {
+  return value.Is(Kind::kString) && FindFilter(value.text()) != nullptr;
+}
+bool IsTest(const Value& value) {
+  return value.Is(Kind::kString) && FindTest(value.text()) != nullptr;
+}
 
 template <bool upper>
 Value HasCase(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   if (!arguments.Bind(in, "test", {}, &given)) return Value::Failed();
   const Value text = ToString(in, self);
-  return text.failed() ? text : Value::Bool(upper ? IsUpperText(text.text()) : IsLowerText(text.text()));
+  return text.failed() ? text
+                       : Value::Bool(upper ? IsUpperText(text.text()) : IsLowerText(text.text()));
 }
 
 // value % divisor == rest
@@ -100,8 +109,8 @@ Value Even(Interpreter& in, const Value& self, CallArguments& arguments) {
   return RemainderIs(in, self, Value::Integer(2), 0);
 }
 
-bool BindOne(Interpreter& in, const CallArguments& arguments, std::string_view test, std::string_view name,
-             Value* out) {
+bool BindOne(Interpreter& in, const CallArguments& arguments, std::string_view test,
+             std::string_view name, Value* out) {
   std::vector<Value> given;
   if (!arguments.Bind(in, test, {name}, &given)) return false;
   if (given[0].missing()) {
@@ -138,11 +147,18 @@ Value Equals(Interpreter& in, const Value& self, CallArguments& arguments) {
 // kLess etc. as the sign the order must have: -1 and 1 exclude equality, -2 and 2 include it.
 template <int sign>
 Value Compares(Interpreter& in, const Value& self, CallArguments& arguments) {
-  static constexpr std::string_view kSign = sign == -1 ? "<" : sign == -2 ? "<=" : sign == 1 ? ">" : ">=";
+  static constexpr std::string_view kSign = sign == -1   ? "<"
+                                            : sign == -2 ? "<="
+                                            : sign == 1  ? ">"
+                                                         : ">=";
   Value other;
   int order = 0;
-  if (!BindOne(in, arguments, kSign, "b", &other) || !Order(in, kSign, self, other, &order)) return Value::Failed();
-  return Value::Bool(sign == -1 ? order < 0 : sign == -2 ? order <= 0 : sign == 1 ? order > 0 : order >= 0);
+  if (!BindOne(in, arguments, kSign, "b", &other) || !Order(in, kSign, self, other, &order))
+    return Value::Failed();
+  return Value::Bool(sign == -1   ? order < 0
+                     : sign == -2 ? order <= 0
+                     : sign == 1  ? order > 0
+                                  : order >= 0);
 }
 
 constexpr Builtin kTests[] = {
@@ -202,17 +218,20 @@ Value Range(Interpreter& in, const Value&, CallArguments& arguments) {
   auto* range = in.heap().New<RangeObject>(0, bounds[0], bounds[1], bounds[2]);
   Value result = Value::Of(Kind::kRange, range);
   if (range->length <= kMaxRange) return result;
-  return in.Fail("OverflowError: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
+  return in.Fail(
+      "OverflowError: Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
 }
 
 // dict(): from a mapping or pairs, then the named arguments.
 bool FillItems(Interpreter& in, const CallArguments& arguments, DictObject* dict) {
   if (arguments.positional.size() > 1) {
-    in.Fail("TypeError: dict expected at most 1 argument, got " + std::to_string(arguments.positional.size()));
+    in.Fail("TypeError: dict expected at most 1 argument, got " +
+            std::to_string(arguments.positional.size()));
     return false;
   }
   if (!arguments.positional.empty() && arguments.positional[0].Is(Kind::kDict)) {
-    for (const auto& [key, value] : arguments.positional[0].As<DictObject>()->items) dict->Set(key, value);
+    for (const auto& [key, value] : arguments.positional[0].As<DictObject>()->items)
+      dict->Set(key, value);
   } else if (!arguments.positional.empty()) {
     Cursor cursor;
     if (!cursor.Start(in, arguments.positional[0])) return false;
@@ -244,7 +263,8 @@ Value Namespace(Interpreter& in, const Value&, CallArguments& arguments) {
   const Value held = Value::Of(Kind::kDict, dict);
   if (!FillItems(in, arguments, dict)) return Value::Failed();
   for (const auto& [key, value] : dict->items) {
-    if (!key.Is(Kind::kString)) return in.Fail("TypeError: attribute names of a namespace must be strings");
+    if (!key.Is(Kind::kString))
+      return in.Fail("TypeError: attribute names of a namespace must be strings");
     space->attributes.emplace_back(key, value);
   }
   in.heap().Charge(space, space->attributes.size() * sizeof(DictObject::Item));
@@ -252,14 +272,16 @@ Value Namespace(Interpreter& in, const Value&, CallArguments& arguments) {
 }
 
 Value CyclerFunction(Interpreter& in, const Value&, CallArguments& arguments) {
-  if (arguments.positional.empty()) return in.Fail("RuntimeError: at least one item has to be provided");
+  if (arguments.positional.empty())
+    return in.Fail("RuntimeError: at least one item has to be provided");
   return Value::Of(Kind::kCycler, in.heap().New<CyclerObject>(0, std::move(arguments.positional)));
 }
 
 Value JoinerFunction(Interpreter& in, const Value&, CallArguments& arguments) {
   std::vector<Value> given;
   if (!arguments.Bind(in, "joiner", {"sep"}, &given)) return Value::Failed();
-  return Value::Of(Kind::kJoiner, in.heap().New<JoinerObject>(0, given[0].missing() ? Value::Borrowed(", ") : given[0]));
+  return Value::Of(Kind::kJoiner, in.heap().New<JoinerObject>(
+                                      0, given[0].missing() ? Value::Borrowed(", ") : given[0]));
 }
 
 Value RaiseException(Interpreter& in, const Value&, CallArguments& arguments) {
@@ -275,9 +297,11 @@ Value StrftimeNow(Interpreter& in, const Value&, CallArguments& arguments) {
   if (!arguments.Bind(in, "strftime_now", {"format"}, &given)) return Value::Failed();
   if (!given[0].Is(Kind::kString)) return in.Fail("TypeError: strftime_now needs a format text");
   constexpr size_t kMaxFormat = 4096;
-  if (given[0].text().size() > kMaxFormat) return in.Fail("strftime_now: the format is longer than 4096 bytes");
+  if (given[0].text().size() > kMaxFormat)
+    return in.Fail("strftime_now: the format is longer than 4096 bytes");
   const Clock& clock = in.options().clock != nullptr ? *in.options().clock : Clock::Real();
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(clock.WallNow()).count();
+  const auto micros =
+      std::chrono::duration_cast<std::chrono::microseconds>(clock.WallNow()).count();
   const auto seconds = static_cast<std::time_t>(micros / 1'000'000);
   std::tm local{};
   localtime_r(&seconds, &local);
@@ -304,12 +328,9 @@ Value StrftimeNow(Interpreter& in, const Value&, CallArguments& arguments) {
 }
 
 constexpr Builtin kFunctions[] = {
-    {"cycler", CyclerFunction},
-    {"dict", Dict},
-    {"joiner", JoinerFunction},
-    {"namespace", Namespace},
-    {"raise_exception", RaiseException},
-    {"range", Range},
+    {"cycler", CyclerFunction},          {"dict", Dict},
+    {"joiner", JoinerFunction},          {"namespace", Namespace},
+    {"raise_exception", RaiseException}, {"range", Range},
     {"strftime_now", StrftimeNow},
 };
 
@@ -322,7 +343,9 @@ const Builtin* FindFilter(std::string_view name) {
   return nullptr;
 }
 
-const Builtin* FindTest(std::string_view name) { return FindIn(std::begin(kTests), std::end(kTests), name); }
+const Builtin* FindTest(std::string_view name) {
+  return FindIn(std::begin(kTests), std::end(kTests), name);
+}
 
 const Builtin* FindFunction(std::string_view name) {
   return FindIn(std::begin(kFunctions), std::end(kFunctions), name);

@@ -67,9 +67,9 @@ constexpr uint32_t kSpecialCases[][7] = {
 // clang-format on
 
 const uint32_t* FindSpecialCase(uint32_t code_point) {
-  const auto* found = std::lower_bound(
-      std::begin(kSpecialCases), std::end(kSpecialCases), code_point,
-      [](const uint32_t(&row)[7], uint32_t wanted) { return row[0] < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(kSpecialCases), std::end(kSpecialCases), code_point,
+                       [](const uint32_t(&row)[7], uint32_t wanted) { return row[0] < wanted; });
   return found != std::end(kSpecialCases) && (*found)[0] == code_point ? *found : nullptr;
 }
 
@@ -79,12 +79,14 @@ void AppendThree(const uint32_t* code_points, std::string* out) {
 
 void AppendUpper(uint32_t code_point, std::string* out) {
   if (const uint32_t* special = FindSpecialCase(code_point)) return AppendThree(special + 1, out);
-  AppendUtf8(static_cast<uint32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(code_point))), out);
+  AppendUtf8(static_cast<uint32_t>(utf8proc_toupper(static_cast<utf8proc_int32_t>(code_point))),
+             out);
 }
 
 void AppendTitle(uint32_t code_point, std::string* out) {
   if (const uint32_t* special = FindSpecialCase(code_point)) return AppendThree(special + 4, out);
-  AppendUtf8(static_cast<uint32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(code_point))), out);
+  AppendUtf8(static_cast<uint32_t>(utf8proc_totitle(static_cast<utf8proc_int32_t>(code_point))),
+             out);
 }
 
 utf8proc_category_t Category(uint32_t code_point) {
@@ -108,8 +110,10 @@ bool IsCaseIgnorable(uint32_t code_point) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_SK: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_SK:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -141,7 +145,8 @@ void AppendLower(uint32_t code_point, std::string_view whole, std::string_view p
     const bool final = IsFinalSigma(whole.substr(0, at), whole.substr(at + piece.size()));
     AppendUtf8(final ? kFinalSigma : 0x3C3, out);
   } else {
-    AppendUtf8(static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point))), out);
+    AppendUtf8(static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point))),
+               out);
   }
 }
 
@@ -153,8 +158,8 @@ bool KeepIllFormed(uint32_t code_point, std::string_view piece, std::string* out
 }
 
 bool IsLineBreak(uint32_t c) {
-  return c == '\n' || c == '\r' || c == 0x0B || c == 0x0C || (c >= 0x1C && c <= 0x1E) || c == 0x85 ||
-         c == 0x2028 || c == 0x2029;
+  return c == '\n' || c == '\r' || c == 0x0B || c == 0x0C || (c >= 0x1C && c <= 0x1E) ||
+         c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
 }  // namespace
@@ -194,8 +199,10 @@ bool IsAlpha(uint32_t c) {
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return true;
-    default: return false;
+    case UTF8PROC_CATEGORY_LO:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -227,8 +234,10 @@ bool IsPrintable(uint32_t c) {
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return false;
-    default: return true;
+    case UTF8PROC_CATEGORY_ZP:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -357,7 +366,8 @@ std::string CaseFold(std::string_view text) {
   return out;
 }
 
-std::string_view Strip(std::string_view text, Side side, std::optional<std::string_view> characters) {
+std::string_view Strip(std::string_view text, Side side,
+                       std::optional<std::string_view> characters) {
   const auto strips = [&](std::string_view piece, uint32_t c) {
     return characters ? characters->find(piece) != std::string_view::npos : IsSpace(c);
   };
@@ -404,7 +414,8 @@ std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends) 
   return lines;
 }
 
-std::string Replace(std::string_view text, std::string_view from, std::string_view to, int64_t count) {
+std::string Replace(std::string_view text, std::string_view from, std::string_view to,
+                    int64_t count) {
   std::string out;
   size_t position = 0;
   if (from.empty()) {  // before every character and at the end
@@ -436,12 +447,23 @@ std::string EscapeHtml(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out.push_back(c);
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out.push_back(c);
     }
   }
   return out;

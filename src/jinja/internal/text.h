@@ -1,6 +1,7 @@
 // Python's str as functions over UTF-8: code point positions, white space, case, character classes.
 //
-// Pure functions, thread-safe. Ill-formed bytes count as one character each and never match a class.
+// Pure functions, thread-safe. Ill-formed bytes count as one character each and never match a
+// class.
 #pragma once
 
 #include <cstddef>
@@ -58,7 +59,8 @@ std::string_view Strip(std::string_view text, Side side,
 // str.splitlines: \r\n counts once.
 std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends);
 // str.replace; a negative count replaces all.
-std::string Replace(std::string_view text, std::string_view from, std::string_view to, int64_t count);
+std::string Replace(std::string_view text, std::string_view from, std::string_view to,
+                    int64_t count);
 
 std::string EscapeHtml(std::string_view text);
 

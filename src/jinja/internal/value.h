@@ -1,10 +1,10 @@
 // Values a template computes with: Python's data model as far as templates can see it.
 //
 // A Value is 32 bytes and cheap to copy. Text is a view: into the template, into the caller's JSON,
-// or into a shared StringObject, so slicing and stripping never copy. Containers are immutable after
-// construction (the sandbox forbids mutation); only namespaces, loops and cyclers change. Objects
-// are reference-counted by one thread and belong to one Heap, which counts their bytes and, at the
-// end of a render, empties the mutable ones so that no cycle survives.
+// or into a shared StringObject, so slicing and stripping never copy. Containers are immutable
+// after construction (the sandbox forbids mutation); only namespaces, loops and cyclers change.
+// Objects are reference-counted by one thread and belong to one Heap, which counts their bytes and,
+// at the end of a render, empties the mutable ones so that no cycle survives.
 #pragma once
 
 #include <cstdint>
