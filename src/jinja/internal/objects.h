@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "jinja/internal/value.h"
+#include "jinja/internal/heap.h"
 
 namespace ac::jinja {
 

@@ -11,6 +11,28 @@
 
 namespace ac::jinja {
 
+enum class TokenKind : uint8_t {
+  kData,
+  kVariableBegin,
+  kVariableEnd,
+  kBlockBegin,
+  kBlockEnd,
+  kName,
+  kString,
+  kInteger,
+  kFloat,
+  kOperator,
+  kEnd,
+};
+
+struct Token {
+  TokenKind kind;
+  int line;
+  std::string text;  // data, name, unescaped string, operator
+  Int integer = 0;
+  double real = 0;
+};
+
 struct Program {
   std::string name;
   Body body;

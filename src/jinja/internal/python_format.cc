@@ -51,10 +51,11 @@ std::string Grouped(std::string_view digits, char separator, size_t size) {
 }
 
 std::string InBase(unsigned __int128 value, unsigned base, bool upper) {
+  const char* digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
   std::string out;
   do {
-    out.push_back(
-        (upper ? "0123456789ABCDEF" : "0123456789abcdef")[static_cast<size_t>(value % base)]);
+    const auto digit = static_cast<size_t>(value % base);
+    out.push_back(digits[digit]);
     value /= base;
   } while (value != 0);
   std::reverse(out.begin(), out.end());

@@ -8,43 +8,15 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
-#include <vector>
+
+#include "jinja/internal/kind.h"
 
 namespace ac::jinja {
 
 // Python integers are unbounded; templates get 128 bits and an error beyond.
 using Int = __int128;
-
-enum class Kind : uint8_t {
-  kMissing,  // a variable slot without a value; templates never see it
-  kFailed,   // an evaluation failed; the Interpreter holds the error
-  kUndefined,
-  kNone,
-  kBool,
-  kInt,
-  kFloat,
-  kString,
-  kList,
-  kTuple,
-  kDict,
-  kRange,
-  kView,      // dict.keys(), dict.values(), dict.items()
-  kIterator,  // what map, select and the like return: consumed once
-  kNamespace,
-  kFunction,  // a global function
-  kMethod,    // a method bound to its object
-  kMacro,
-  kLoop,
-  kCycler,
-  kJoiner,
-};
-
-// Why a value is undefined: decides the text of the error when it is used.
-enum class UndefinedReason : uint8_t { kName, kAttribute, kElement, kHint, kUnsafe };
 
 class Heap;
 struct Builtin;
@@ -167,55 +139,6 @@ class Value {
     const Builtin* function;
   } scalar_ = {.integer = {0, 0}};
   Object* object_ = nullptr;
-};
-
-// Objects that can refer to values made later. Linked so that the heap can empty them.
-struct MutableObject : Object {
-  ~MutableObject() override;
-  virtual void Clear() = 0;
-
-  MutableObject* previous = nullptr;
-  MutableObject* next = nullptr;
-};
-
-class Heap {
- public:
-  explicit Heap(size_t max_bytes) : max_bytes_(max_bytes) {}
-  Heap(const Heap&) = delete;
-  Heap& operator=(const Heap&) = delete;
-  // Every value of the render must be gone or reachable only from mutable objects.
-  ~Heap() { ClearMutable(); }
-
-  template <typename T, typename... Args>
-  T* New(size_t payload, Args&&... args) {
-    T* object = new T{std::forward<Args>(args)...};
-    object->heap = this;
-    Charge(object, sizeof(T) + payload);
-    if constexpr (std::is_base_of_v<MutableObject, T>) Link(object);
-    return object;
-  }
-  void Charge(Object* object, size_t bytes) {
-    object->charge += bytes;
-    live_bytes_ += bytes;
-  }
-  // For what lives as long as the render.
-  void ChargeForever(size_t bytes) { live_bytes_ += bytes; }
-  // Whether `bytes` more would stay within the limit: ask before building something large.
-  bool Fits(size_t bytes) const { return bytes <= max_bytes_ && live_bytes_ <= max_bytes_ - bytes; }
-  bool exceeded() const { return live_bytes_ > max_bytes_; }
-
-  void ClearMutable();
-  void Bury(Object* object);
-
- private:
-  friend struct MutableObject;
-  void Link(MutableObject* object);
-
-  size_t max_bytes_;
-  size_t live_bytes_ = 0;
-  Object* dead_ = nullptr;
-  bool burying_ = false;
-  MutableObject* first_mutable_ = nullptr;
 };
 
 }  // namespace ac::jinja
