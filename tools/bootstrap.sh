@@ -95,11 +95,11 @@ fi
 # Their install scripts are not run: npm 9 of Debian 12 fails on them, and without them it does not
 # link the two programs that come in packages of one platform; so that is done here.
 install_npm_packages() {
-  local modules=$NPM_DIR/node_modules program
+  local modules=$NPM_DIR/node_modules pattern program
   (cd $NPM_DIR && npm ci --ignore-scripts --no-audit --no-fund) || return 1
   mkdir -p "$modules/.bin"
-  for program in @anthropic-ai/claude-code-linux-*/claude node-linux-*/bin/node; do
-    program=$(compgen -G "$modules/$program") || { echo "$program was not unpacked"; return 1; }
+  for pattern in '@anthropic-ai/claude-code-linux-*/claude' 'node-linux-*/bin/node'; do
+    program=$(compgen -G "$modules/$pattern") || { echo "$pattern was not unpacked"; return 1; }
     ln -sfn "../${program#"$modules"/}" "$modules/.bin/${program##*/}"
   done
 }
