@@ -83,18 +83,18 @@ endfunction()
 
 # Compiles each header of a module on its own: a header that needs its includer's includes fails here.
 function(ac_header_check NAME)
-  file(GLOB HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h
-       ${PROJECT_SOURCE_DIR}/src/${NAME}/internal/*.h)
-  set(STUBS)
+  file(GLOB_RECURSE HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h)
+  list(FILTER HEADERS EXCLUDE REGEX "/kernels/(avx2|avx512|amx|neon)/")  # these need their flags
+  set(PROBES)
   foreach(HEADER ${HEADERS})
     file(RELATIVE_PATH REL ${PROJECT_SOURCE_DIR}/src ${HEADER})
-    string(REPLACE "/" "_" STUB ${REL})
-    set(STUB ${CMAKE_BINARY_DIR}/headers/${STUB}.cc)
-    file(CONFIGURE OUTPUT ${STUB} CONTENT "#include \"${REL}\"\n#include \"${REL}\"\n" @ONLY)
-    list(APPEND STUBS ${STUB})
+    string(REPLACE "/" "_" PROBE ${REL})
+    set(PROBE ${CMAKE_BINARY_DIR}/headers/${PROBE}.cc)
+    file(CONFIGURE OUTPUT ${PROBE} CONTENT "#include \"${REL}\"\n#include \"${REL}\"\n" @ONLY)
+    list(APPEND PROBES ${PROBE})
   endforeach()
-  if(STUBS)
-    add_library(check_headers_${NAME} OBJECT EXCLUDE_FROM_ALL ${STUBS})
+  if(PROBES)
+    add_library(check_headers_${NAME} OBJECT EXCLUDE_FROM_ALL ${PROBES})
     target_link_libraries(check_headers_${NAME} PRIVATE ac_${NAME})
     target_compile_options(check_headers_${NAME} PRIVATE -O0)  # only whether it compiles matters
     if(NOT TARGET check_headers)
