@@ -292,8 +292,9 @@ ModelSummary Summarize(const ModelFile& model) {
     summary.elements += elements;
     summary.tensor_bytes += tensor.bytes;
   }
-  std::stable_sort(summary.types.begin(), summary.types.end(),
-                   [](const TypeShare& a, const TypeShare& b) { return a.bytes > b.bytes; });
+  std::sort(summary.types.begin(), summary.types.end(), [](const TypeShare& a, const TypeShare& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.type < b.type;
+  });
   const ModelConfig& c = model.config();
   summary.kv_bytes_per_token =
       uint64_t{2} * 2 * static_cast<uint64_t>(c.n_layers) *

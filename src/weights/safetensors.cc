@@ -146,11 +146,12 @@ Status SafetensorsFile::ParseHeader() {
     AC_ASSIGN_OR_RETURN(SafetensorsTensor tensor, ParseTensor(where, name, entry.value(), data));
     tensors_.push_back(std::move(tensor));
   }
-  std::stable_sort(tensors_.begin(), tensors_.end(),
-                   [](const SafetensorsTensor& a, const SafetensorsTensor& b) {
-                     if (a.data.data() != b.data.data()) return a.data.data() < b.data.data();
-                     return a.data.size() < b.data.size();  // empty tensors first
-                   });
+  // Empty tensors come before the one that starts where they do.
+  std::sort(
+      tensors_.begin(), tensors_.end(), [](const SafetensorsTensor& a, const SafetensorsTensor& b) {
+        if (a.data.data() != b.data.data()) return a.data.data() < b.data.data();
+        return a.data.size() != b.data.size() ? a.data.size() < b.data.size() : a.name < b.name;
+      });
   return CheckTiling(prefix, tensors_, data);
 }
 
