@@ -115,8 +115,8 @@ const int registered = [] {
   for (const char* vocabulary :
        {"qwen2", "llama-bpe", "gpt-2", "deepseek-coder", "llama-spm", "phi-3"}) {
     const std::string name = vocabulary;
-    const auto add = [&](const std::string& what, auto function) {
-      benchmark::RegisterBenchmark((what + "/" + name).c_str(), function)
+    const auto add = [&](const char* what, const auto& function) {
+      benchmark::RegisterBenchmark((std::string(what) + "/" + name).c_str(), function)
           ->Unit(benchmark::kMillisecond);
     };
     add("EncodeSources", [name](benchmark::State& s) { Encode(s, name, Sources()); });

@@ -244,6 +244,7 @@ TEST(TokenizerTest, OneTokenizerServesManyThreads) {
   const std::string text = "hello world, hellhe aaaaa <think> 123\n";
   const auto expected = t->Encode(text);
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 200; ++round) EXPECT_EQ(t->Encode(text), expected);

@@ -53,9 +53,7 @@ const std::vector<std::string>& Pieces() {
       // special tokens of one vocabulary or another
       "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|begin_of_text|>", "<|eot_id|>",
       "<|start_header_id|>", "<s>", "</s>", "<unk>", "<|user|>", "<|end|>", "<|EOT|>", "<pad>",
-      "<\xEF\xBD\x9C"
-      "begin\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
-      "<0x0A>", "\xC3\xB5"};
+      "<\uFF5Cbegin\u2581of\u2581sentence\uFF5C>", "<0x0A>", "\xC3\xB5"};
   return pieces;
 }
 

@@ -31,21 +31,14 @@ constexpr std::array<int16_t, kAlphabetEnd> kByteOfChar = [] {
 }();
 
 // Names under which models end a turn or a text. Only tokens that are no plain text count.
-constexpr std::string_view kEndNames[] = {"<|eot_id|>",
-                                          "<|eom_id|>",
-                                          "<|im_end|>",
-                                          "<|end|>",
-                                          "<end_of_turn>",
-                                          "<|endoftext|>",
-                                          "<|EOT|>",
-                                          "<|end_of_text|>",
-                                          "<|eot|>",
-                                          "<EOT>",
-                                          "<|return|>",
-                                          "<|call|>",
-                                          "</s>",
-                                          "<\xEF\xBD\x9C"
-                                          "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"};
+constexpr std::string_view kEndNames[] = {
+    "<|eot_id|>",    "<|eom_id|>",
+    "<|im_end|>",    "<|end|>",
+    "<end_of_turn>", "<|endoftext|>",
+    "<|EOT|>",       "<|end_of_text|>",
+    "<|eot|>",       "<EOT>",
+    "<|return|>",    "<|call|>",
+    "</s>",          "<\uFF5Cend\u2581of\u2581sentence\uFF5C>"};
 
 // Quotes a token name for a message: control bytes and quotes escaped, long names cut.
 std::string Quoted(std::string_view name) {
