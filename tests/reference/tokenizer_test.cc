@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <ostream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -112,6 +113,8 @@ std::vector<std::vector<int32_t>> AskOracle(const std::string& tokenizer_json,
 struct Case {
   const char* vocabulary;
   const char* pre = "";
+
+  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.vocabulary << ' ' << c.pre; }
 };
 
 class TokenizerReferenceTest : public ::testing::TestWithParam<Case> {};

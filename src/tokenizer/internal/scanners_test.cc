@@ -107,9 +107,14 @@ TEST_P(ScannerTest, IsLinearInRunsOfOneCharacter) {
   }
 }
 
+std::string NameOf(const ::testing::TestParamInfo<std::string_view>& param) {
+  constexpr const char* kNames[] = {"Gpt2", "Llama3", "Qwen2", "Qwen35", "Gpt4o", "Tekken"};
+  return kNames[param.index];
+}
 INSTANTIATE_TEST_SUITE_P(Patterns, ScannerTest,
                          ::testing::Values(kGpt2Pattern, kLlama3Pattern, kQwen2Pattern,
-                                           kQwen35Pattern, kGpt4oPattern, kTekkenPattern));
+                                           kQwen35Pattern, kGpt4oPattern, kTekkenPattern),
+                         NameOf);
 
 // The two libraries follow different versions of Unicode: 15.0 has 4,489 characters more than 14.0.
 TEST(CharacterClassTest, ClassesEveryCharacterAsPcre2DoesUpToTheUnicodeVersion) {
