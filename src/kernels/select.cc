@@ -4,6 +4,15 @@ namespace ac::kernels {
 namespace {
 
 constexpr BuiltTable kTables[] = {
+#if defined(__x86_64__)
+    {&ac_kernels_avx512, "AVX-512 with BW, DQ, VL and VNNI",
+     [](const cpu::Features& f) {
+       return f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl && f.avx512_vnni && f.f16c &&
+              f.fma && f.avx2;
+     }},
+    {&ac_kernels_avx2, "AVX2, FMA and F16C",
+     [](const cpu::Features& f) { return f.avx2 && f.fma && f.f16c; }},
+#endif
     {&ac_kernels_ref, "nothing", [](const cpu::Features&) { return true; }},
 };
 

@@ -116,6 +116,8 @@ struct ac_kernel_table {
 
 /* The tables of this build; which may run is decided in select.cc. */
 extern const struct ac_kernel_table ac_kernels_ref;
+extern const struct ac_kernel_table ac_kernels_avx2;   /* x86 only */
+extern const struct ac_kernel_table ac_kernels_avx512; /* x86 only */
 
 /* For tables that have no own code for a weight format: the scalar expansion of one row to `cols`
  * floats. */

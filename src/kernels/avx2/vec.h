@@ -1,0 +1,99 @@
+// Vectors of eight floats or thirty-two bytes: what the shared loops of kernels/simd are made of.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace {
+
+constexpr int kWidth = 8;         // floats in a vector; four times as many bytes
+constexpr int kTokenBlock = 4;    // tokens a weight panel is multiplied with at once
+constexpr int kRowBlock = 2;      // query rows attention computes at once
+constexpr bool kWideDot = false;  // Dot() adds pairs in 16 bits: codes must stay below 128
+
+using V = __m256;
+using VI = __m256i;
+
+inline V Load(const float* p) { return _mm256_loadu_ps(p); }
+inline void Store(float* p, V v) { _mm256_storeu_ps(p, v); }
+inline V Set1(float x) { return _mm256_set1_ps(x); }
+inline V Zero() { return _mm256_setzero_ps(); }
+inline V Add(V a, V b) { return _mm256_add_ps(a, b); }
+inline V Sub(V a, V b) { return _mm256_sub_ps(a, b); }
+inline V Mul(V a, V b) { return _mm256_mul_ps(a, b); }
+inline V Div(V a, V b) { return _mm256_div_ps(a, b); }
+inline V Max(V a, V b) { return _mm256_max_ps(a, b); }
+inline V Min(V a, V b) { return _mm256_min_ps(a, b); }
+inline V Fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }    // a * b + c
+inline V Fnma(V a, V b, V c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a * b
+inline V Round(V a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline V Pow2(V n) {  // n whole, in [-126, 127]
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+}
+inline float Sum(V v) {
+  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+inline float MaxOf(V v) {
+  const __m128 half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  const __m128 pair = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+
+inline float HalfToFloat(uint16_t bits) { return _cvtsh_ss(bits); }
+inline V LoadHalf(const uint16_t* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+inline V LoadBf16(const uint16_t* p) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+
+inline VI LoadI(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+inline VI ZeroI() { return _mm256_setzero_si256(); }
+inline VI Broadcast4(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  return _mm256_set1_epi32(four);
+}
+inline V ToFloat(VI v) { return _mm256_cvtepi32_ps(v); }
+inline VI AddPairs(VI sum, VI pairs) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+// Each 32-bit lane gains the sum of its four products of unsigned and signed bytes.
+inline VI Dot(VI sum, VI codes, VI x) { return AddPairs(sum, _mm256_maddubs_epi16(codes, x)); }
+// The same for signed codes: 2 * 128 * 127 still fits 16 bits.
+inline VI DotSigned(VI sum, VI codes, VI x) {
+  return AddPairs(sum, _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes)));
+}
+
+// Lane i of the result is value[4 * i / kGroup]: the scale of the columns in that lane.
+template <int kGroup>
+inline V Expand(const float* values) {
+  if (kGroup == 32) return _mm256_set1_ps(values[0]);
+  return _mm256_insertf128_ps(_mm256_set1_ps(values[0]), _mm_set1_ps(values[1]), 1);
+}
+
+// rows[i][j] to rows[j][i].
+inline void Transpose(V rows[kWidth]) {
+  V t[8];
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  V u[8];
+  for (int i = 0; i < 8; i += 4) {
+    u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  for (int c = 0; c < 4; ++c) {
+    rows[c] = _mm256_permute2f128_ps(u[c], u[4 + c], 0x20);
+    rows[4 + c] = _mm256_permute2f128_ps(u[c], u[4 + c], 0x31);
+  }
+}
+
+}  // namespace

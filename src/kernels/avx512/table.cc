@@ -1,0 +1,26 @@
+// The shared loops of kernels/simd, compiled for this instruction set and sealed: the table is the
+// only symbol that leaves the object.
+#include "kernels/avx512/vec.h"
+// vec.h comes first: the others are written in its terms.
+#include "kernels/simd/attention.h"
+#include "kernels/simd/matmul.h"
+
+extern "C" const ac_kernel_table ac_kernels_avx512 = {
+    .name = "avx512",
+    .kv_layout = "rows",
+    .row_block = kWidth,
+    .query_block = kQueryBlock,
+    .pack_form = PackForm,
+    .pack_bytes = PackBytes,
+    .pack = Pack,
+    .matmul_scratch = MatMulScratch,
+    .matmul = MatMul,
+    .rms_norm = RmsNorm,
+    .rope = Rope,
+    .kv_write = KvWrite,
+    .attention_scratch = AttentionScratchBytes,
+    .attention = Attention,
+    .silu_mul = SiluMul,
+    .add_scaled = AddScaled,
+    .softmax = Softmax,
+};

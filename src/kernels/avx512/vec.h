@@ -1,0 +1,91 @@
+// Vectors of sixteen floats or sixty-four bytes: what the shared loops of kernels/simd are made of.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace {
+
+constexpr int kWidth = 16;       // floats in a vector; four times as many bytes
+constexpr int kTokenBlock = 8;   // tokens a weight panel is multiplied with at once
+constexpr int kRowBlock = 4;     // query rows attention computes at once
+constexpr bool kWideDot = true;  // Dot() takes codes up to 255
+
+using V = __m512;
+using VI = __m512i;
+
+inline V Load(const float* p) { return _mm512_loadu_ps(p); }
+inline void Store(float* p, V v) { _mm512_storeu_ps(p, v); }
+inline V Set1(float x) { return _mm512_set1_ps(x); }
+inline V Zero() { return _mm512_setzero_ps(); }
+inline V Add(V a, V b) { return _mm512_add_ps(a, b); }
+inline V Sub(V a, V b) { return _mm512_sub_ps(a, b); }
+inline V Mul(V a, V b) { return _mm512_mul_ps(a, b); }
+inline V Div(V a, V b) { return _mm512_div_ps(a, b); }
+inline V Max(V a, V b) { return _mm512_max_ps(a, b); }
+inline V Min(V a, V b) { return _mm512_min_ps(a, b); }
+inline V Fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }    // a * b + c
+inline V Fnma(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
+inline V Round(V a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
+inline V Pow2(V n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }  // n whole
+inline float Sum(V v) { return _mm512_reduce_add_ps(v); }
+inline float MaxOf(V v) { return _mm512_reduce_max_ps(v); }
+
+inline float HalfToFloat(uint16_t bits) { return _cvtsh_ss(bits); }
+inline V LoadHalf(const uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline V LoadBf16(const uint16_t* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+inline VI LoadI(const void* p) { return _mm512_loadu_si512(p); }
+inline VI ZeroI() { return _mm512_setzero_si512(); }
+inline VI Broadcast4(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  return _mm512_set1_epi32(four);
+}
+inline V ToFloat(VI v) { return _mm512_cvtepi32_ps(v); }
+// Each 32-bit lane gains the sum of its four products of unsigned and signed bytes.
+inline VI Dot(VI sum, VI codes, VI x) { return _mm512_dpbusd_epi32(sum, codes, x); }
+inline VI DotSigned(VI sum, VI codes, VI x) { return Dot(sum, codes, x); }  // not used: kWideDot
+
+// Lane i of the result is value[4 * i / kGroup]: the scale of the columns in that lane.
+template <int kGroup>
+inline V Expand(const float* values) {
+  const __m512i index = kGroup == 32
+                            ? _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+                            : _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  return _mm512_permutexvar_ps(index, _mm512_castps128_ps512(_mm_loadu_ps(values)));
+}
+
+// rows[i][j] to rows[j][i].
+inline void Transpose(V rows[kWidth]) {
+  V t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  V u[16];
+  for (int i = 0; i < 16; i += 4) {
+    u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  // u[4 k + c] holds column c of rows 4 k .. 4 k + 3 in each quarter: exchange quarters.
+  for (int c = 0; c < 4; ++c) {
+    const V a = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88);
+    const V b = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xdd);
+    const V d = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88);
+    const V e = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xdd);
+    rows[c] = _mm512_shuffle_f32x4(a, d, 0x88);
+    rows[8 + c] = _mm512_shuffle_f32x4(a, d, 0xdd);
+    rows[4 + c] = _mm512_shuffle_f32x4(b, e, 0x88);
+    rows[12 + c] = _mm512_shuffle_f32x4(b, e, 0xdd);
+  }
+}
+
+}  // namespace

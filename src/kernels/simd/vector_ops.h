@@ -1,0 +1,94 @@
+// Norms, rotations and element-wise operations over the vectors of the including file's vec.h.
+#pragma once
+
+#include <math.h>
+
+#include "kernels/table.h"
+
+namespace {
+
+// e^x to about 2 units in the last place; 0 below -87, never infinite.
+inline V Exp(V x) {
+  x = Min(Max(x, Set1(-87.0f)), Set1(88.0f));
+  const V n = Round(Mul(x, Set1(1.44269504f)));
+  // ln 2 in two parts, so that the remainder keeps its low bits.
+  const V r = Fnma(n, Set1(-2.12194440e-4f), Fnma(n, Set1(0.693359375f), x));
+  V p = Set1(1.0f / 720);
+  p = Fma(p, r, Set1(1.0f / 120));
+  p = Fma(p, r, Set1(1.0f / 24));
+  p = Fma(p, r, Set1(1.0f / 6));
+  p = Fma(p, r, Set1(0.5f));
+  p = Fma(p, r, Set1(1.0f));
+  p = Fma(p, r, Set1(1.0f));
+  return Mul(p, Pow2(n));
+}
+
+void RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t n, float* out) {
+  for (int64_t r = 0; r < rows; ++r, x += n, out += n) {
+    V squares = Zero();
+    int64_t i = 0;
+    for (; i + kWidth <= n; i += kWidth) squares = Fma(Load(x + i), Load(x + i), squares);
+    float sum = Sum(squares);
+    for (; i < n; ++i) sum += x[i] * x[i];
+    const float scale = 1.0f / sqrtf(sum / static_cast<float>(n) + eps);
+    for (i = 0; i < n; ++i) out[i] = x[i] * scale * weight[i];
+  }
+}
+
+void Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,
+          ac_rope_style style, const float* cos, const float* sin) {
+  const int32_t half = dims / 2;
+  for (int64_t t = 0; t < tokens; ++t, cos += half, sin += half) {
+    for (int32_t h = 0; h < n_heads; ++h, x += head_dim) {
+      if (style == AC_ROPE_NORMAL) {
+        for (int32_t i = 0; i < half; ++i) {
+          const float a = x[2 * i];
+          const float b = x[2 * i + 1];
+          x[2 * i] = a * cos[i] - b * sin[i];
+          x[2 * i + 1] = a * sin[i] + b * cos[i];
+        }
+      } else {
+        for (int32_t i = 0; i < half; ++i) {
+          const float a = x[i];
+          const float b = x[i + half];
+          x[i] = a * cos[i] - b * sin[i];
+          x[i + half] = a * sin[i] + b * cos[i];
+        }
+      }
+    }
+  }
+}
+
+void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    const V g = Load(gate + i);
+    const V denominator = Add(Set1(1.0f), Exp(Sub(Zero(), g)));
+    Store(out + i, Mul(Div(g, denominator), Load(up + i)));
+  }
+  for (; i < n; ++i) out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+}
+
+void AddScaled(float* x, const float* y, float scale, int64_t n) {
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) Store(x + i, Fma(Set1(scale), Load(y + i), Load(x + i)));
+  for (; i < n; ++i) x[i] += scale * y[i];
+}
+
+void Softmax(float* x, int64_t n) {
+  float max = x[0];
+  for (int64_t i = 1; i < n; ++i) max = fmaxf(max, x[i]);
+  float sum = 0;
+  int64_t i = 0;
+  V sums = Zero();
+  for (; i + kWidth <= n; i += kWidth) {
+    const V e = Exp(Sub(Load(x + i), Set1(max)));
+    sums = Add(sums, e);
+    Store(x + i, e);
+  }
+  for (; i < n; ++i) sum += x[i] = expf(x[i] - max);
+  const float scale = 1.0f / (sum + Sum(sums));
+  for (i = 0; i < n; ++i) x[i] *= scale;
+}
+
+}  // namespace
