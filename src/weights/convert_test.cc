@@ -86,7 +86,14 @@ GgufValue Text(std::string_view text) {
   return value;
 }
 
-// Views static storage.
+// These view static storage.
+GgufValue Number(const float& number) {
+  GgufValue value;
+  value.type = GgufType::kFloat32;
+  value.bytes = std::as_bytes(std::span(&number, 1));
+  return value;
+}
+
 GgufValue Number(const uint32_t& number) {
   GgufValue value;
   value.type = GgufType::kUint32;
@@ -175,25 +182,12 @@ TEST(GgufModel, NanInBlockScalesIsFoundByTheFullCheck) {
   EXPECT_TRUE(CheckFinite(*(*model)->Find("blk.1.ffn_up.weight")).ok());
 }
 
-TEST(GgufModel, MemoryWarningsCarryNumbers) {
-  const auto model = ModelFile::Open(SynthPath("tiny-qwen2", Recipe::kF16));
-  ASSERT_TRUE(model.ok());
-  EXPECT_EQ(MemoryWarning(**model, uint64_t{1} << 40), "");
-  EXPECT_NE(MemoryWarning(**model, 1000).find("GB of weights"), std::string::npos);
-}
-
 TEST(GgufModel, YarnAndTemperatureKeysReachTheConfig) {
   const std::string path = SynthPath("tiny-llama", Recipe::kF16);
   static constexpr float kFactor = 16;
   static constexpr float kOne = 1;
   static constexpr float kTenth = 0.1f;
   static constexpr uint32_t kOriginal = 16384;
-  const auto number = [](const float& f) {
-    GgufValue value;
-    value.type = GgufType::kFloat32;
-    value.bytes = std::as_bytes(std::span(&f, 1));
-    return value;
-  };
   const Status status = OpenChanged(path, [&](Parts* p) {
     std::map<std::string, GgufValue> renamed;
     for (const auto& [key, value] : p->metadata) {
@@ -202,10 +196,10 @@ TEST(GgufModel, YarnAndTemperatureKeysReachTheConfig) {
     p->metadata = renamed;
     p->metadata["general.architecture"] = Text("mistral3");
     p->metadata["mistral3.rope.scaling.type"] = Text("yarn");
-    p->metadata["mistral3.rope.scaling.factor"] = number(kFactor);
-    p->metadata["mistral3.rope.scaling.yarn_log_multiplier"] = number(kOne);
+    p->metadata["mistral3.rope.scaling.factor"] = Number(kFactor);
+    p->metadata["mistral3.rope.scaling.yarn_log_multiplier"] = Number(kOne);
     p->metadata["mistral3.rope.scaling.original_context_length"] = Number(kOriginal);
-    p->metadata["mistral3.attention.temperature_scale"] = number(kTenth);
+    p->metadata["mistral3.attention.temperature_scale"] = Number(kTenth);
   });
   ASSERT_TRUE(status.ok()) << status;
   const auto model = ModelFile::Open(path + ".changed.gguf");
@@ -216,6 +210,35 @@ TEST(GgufModel, YarnAndTemperatureKeysReachTheConfig) {
   EXPECT_FLOAT_EQ(c.rope.attention_factor, 1.0f) << "the log multiplier of 1 cancels the growth";
   EXPECT_EQ(c.attention_temperature, 0.1f);
   EXPECT_EQ(c.attention_temperature_floor, 16384);
+}
+
+TEST(GgufModel, MemoryWarningsCarryNumbers) {
+  const auto model = ModelFile::Open(SynthPath("tiny-qwen2", Recipe::kF16));
+  ASSERT_TRUE(model.ok());
+  EXPECT_EQ(MemoryWarning(**model, uint64_t{1} << 40), "");
+  EXPECT_NE(MemoryWarning(**model, 1000).find("GB of weights"), std::string::npos);
+}
+
+TEST(GgufModel, NumbersThatLongContextsDivideByAreChecked) {
+  const std::string path = SynthPath("tiny-qwen2", Recipe::kQ4_0);
+  static constexpr float kFour = 4;
+  static constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  static constexpr uint32_t kZero = 0;
+  const auto yarn = [&](const char* key, const GgufValue& value) {
+    return OpenChanged(path, [&](Parts* p) {
+      p->metadata["qwen2.rope.scaling.type"] = Text("yarn");
+      p->metadata["qwen2.rope.scaling.factor"] = Number(kFour);
+      p->metadata["qwen2." + std::string(key)] = value;
+    });
+  };
+  EXPECT_TRUE(yarn("rope.scaling.yarn_beta_fast", Number(kFour)).ok());
+  ExpectFailure(yarn("rope.scaling.yarn_beta_fast", Number(kNan)), {"yarn betas"});
+  ExpectFailure(yarn("rope.scaling.attn_factor", Number(kNan)), {"attention factor"});
+  ExpectFailure(yarn("rope.scaling.factor", Number(kNan)), {"scaling factor"});
+  ExpectFailure(yarn("rope.scaling.original_context_length", Number(kZero)), {"original context"});
+  ExpectFailure(yarn("attention.temperature_scale", Number(kNan)), {"attention temperature"});
+  ExpectFailure(yarn("rope.freq_base", Number(kNan)), {"rope base"});
+  ExpectFailure(yarn("attention.layer_norm_rms_epsilon", Number(kNan)), {"norm epsilon"});
 }
 
 TEST(Convert, EveryRecipeKeepsTheWeightsWithinItsError) {

@@ -113,9 +113,6 @@ void ReadRopeScaling(Reader* scaling, ModelConfig* model) {
     rope.scaling = RopeScaling::kLlama3;
     rope.low_freq_factor = scaling->Float("low_freq_factor", 1.0f);
     rope.high_freq_factor = scaling->Float("high_freq_factor", 4.0f);
-    if (rope.high_freq_factor <= rope.low_freq_factor) {
-      scaling->Fail("rope scaling needs high_freq_factor above low_freq_factor");
-    }
   } else if (type == "yarn") {
     ReadYarn(scaling, model);
   } else {

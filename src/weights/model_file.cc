@@ -27,13 +27,13 @@ Status CheckFiniteMatrix(const std::string& name, const ac_matrix& matrix, int64
   return OkStatus();
 }
 
+// The tensors each architecture is made of, as shapes over the config.
+
 std::string Gigabytes(uint64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
   return text;
 }
-
-// The tensors each architecture is made of, as shapes over the config.
 
 using Shape = std::vector<int64_t>;
 
@@ -212,6 +212,41 @@ Status CheckFinite(const Tensor& tensor) {
   return OkStatus();
 }
 
+namespace {
+
+// What long contexts divide by and take logarithms of. Comparisons are written so that NaN fails.
+Status CheckLongContext(const std::string& prefix, const ModelConfig& c) {
+  const RopeConfig& rope = c.rope;
+  const bool needs_original =
+      rope.scaling == RopeScaling::kYarn || rope.scaling == RopeScaling::kLlama3;
+  if (needs_original && rope.original_context < 1) {
+    return InvalidArgument(prefix + "rope scaling needs the original context length");
+  }
+  if (!(rope.attention_factor >= 0.0f && rope.attention_factor < 1e6f)) {
+    return InvalidArgument(prefix + "the rope attention factor is " +
+                           std::to_string(rope.attention_factor));
+  }
+  const bool betas = rope.beta_fast > 0.0f && rope.beta_slow > 0.0f && rope.beta_fast < 1e6f &&
+                     rope.beta_slow < 1e6f && std::fabs(rope.extrapolation_factor) < 1e6f;
+  if (rope.scaling == RopeScaling::kYarn && !betas) {
+    return InvalidArgument(prefix +
+                           "the yarn betas or extrapolation factor are not usable numbers");
+  }
+  const bool limits = rope.low_freq_factor > 0.0f && rope.high_freq_factor > rope.low_freq_factor &&
+                      rope.high_freq_factor < 1e6f;
+  if (rope.scaling == RopeScaling::kLlama3 && !limits) {
+    return InvalidArgument(prefix +
+                           "llama3 rope scaling needs 0 < low_freq_factor < high_freq_factor");
+  }
+  if (!(std::fabs(c.attention_temperature) < 1e3f) ||
+      (c.attention_temperature != 0.0f && c.attention_temperature_floor < 1)) {
+    return InvalidArgument(prefix + "the attention temperature is not usable");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
 Status CheckConfig(const std::string& path, const ModelConfig& c) {
   const std::string prefix = "[weights] " + path + ": ";
   // Upper limits are far above any real model; they keep products of two inside 64 bits.
@@ -249,7 +284,7 @@ Status CheckConfig(const std::string& path, const ModelConfig& c) {
   if (!(c.rope.factor >= 1e-3f && c.rope.factor <= 1e6f)) {
     return InvalidArgument(prefix + "the rope scaling factor is " + std::to_string(c.rope.factor));
   }
-  return OkStatus();
+  return CheckLongContext(prefix, c);
 }
 
 Status CheckTensors(const ModelFile& model) {
