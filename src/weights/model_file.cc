@@ -27,13 +27,13 @@ Status CheckFiniteMatrix(const std::string& name, const ac_matrix& matrix, int64
   return OkStatus();
 }
 
-// The tensors each architecture is made of, as shapes over the config.
-
 std::string Gigabytes(uint64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
   return text;
 }
+
+// The tensors each architecture is made of, as shapes over the config.
 
 using Shape = std::vector<int64_t>;
 
