@@ -11,18 +11,6 @@
 namespace ac::app {
 namespace {
 
-// Weights that do not fit are read from the disk again and again: served, but slowly.
-void WarnAboutMemory(const weights::ModelFile& file) {
-  const uint64_t available = cpu::HostTopology().memory_available;
-  if (file.total_bytes() <= available) return;
-  fmt::print(stderr,
-             "warning: {} needs {:.1f} GB and {:.1f} GB of memory are available: parts of it will be "
-             "read from the disk in every step. A smaller model or quantisation will be much "
-             "faster.\n",
-             file.path(), static_cast<double>(file.total_bytes()) / 1e9,
-             static_cast<double>(available) / 1e9);
-}
-
 Result<kv::KvType> ParseKvType(const std::string& text) {
   if (text == "auto" || text == "bf16") return kv::KvType::kBF16;
   if (text == "f32") return kv::KvType::kF32;
@@ -40,7 +28,9 @@ Result<OpenedModel> OpenModel(const Config& config, const std::string& requested
   options.isa = isa == nullptr ? "" : isa;
   options.context_length = config.Integer("context");
   AC_ASSIGN_OR_RETURN(opened.loaded, engine::LoadedModel::Load(opened.resolved.path, options));
-  WarnAboutMemory(opened.loaded->file());
+  const std::string warning = weights::MemoryWarning(opened.loaded->file(),
+                                                     cpu::HostTopology().memory_available);
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
   return opened;
 }
 

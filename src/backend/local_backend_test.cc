@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "base/utf8.h"
 #include "chat/reply.h"
 #include "support/toy_model.h"
 #include "support/toy_tokenizer.h"

@@ -83,12 +83,14 @@ Check CheckMemory() {
 }
 
 Check CheckBandwidth() {
-  const cpu::Bandwidth measured = cpu::MeasureReadBandwidth();
+  cpu::ThreadPool pool({});
+  const Result<cpu::Bandwidth> measured = cpu::MeasureReadBandwidth(pool);
+  if (!measured.ok()) return {Verdict::kWarn, "bandwidth", measured.status().message(), ""};
+  // Every byte of the weights is read once per generated token.
   return {.subject = "bandwidth",
-          .finding = fmt::format("{:.1f} GB/s read on {} threads: a model of 4 GB decodes at most "
-                                 "{:.0f} tokens/s",
-                                 measured.gigabytes_per_second, measured.threads,
-                                 measured.gigabytes_per_second / 4)};
+          .finding = fmt::format("{:.1f} GB/s read by {} threads: a 4 GB model can decode at most "
+                                 "{:.1f} tokens/s",
+                                 measured->gb_per_s, pool.threads(), measured->gb_per_s / 4)};
 }
 
 Check CheckModels(const Config& config) {

@@ -2,16 +2,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <map>
 
 #include "app/commands/all.h"
 #include "app/model_path.h"
 #include "app/progress.h"
 #include "base/file_system.h"
 #include "json/json.h"
-#include "quant/quant.h"
 #include "weights/convert.h"
-#include "weights/model_file.h"
 #include "weights/synth.h"
 
 namespace ac::app {

@@ -1,0 +1,86 @@
+// anyclaude models inspect: what a model file holds, what it needs, whether it runs here.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "app/commands/all.h"
+#include "app/model_path.h"
+#include "app/progress.h"
+#include "json/json.h"
+#include "model/model.h"
+#include "quant/quant.h"
+#include "weights/model_file.h"
+
+namespace ac::app {
+namespace {
+
+bool IsSupported(const std::string& architecture) {
+  const auto names = model::SupportedArchitectures();
+  return std::find(names.begin(), names.end(), architecture) != names.end();
+}
+
+std::string_view ScalingName(weights::RopeScaling scaling) {
+  switch (scaling) {
+    case weights::RopeScaling::kNone: return "none";
+    case weights::RopeScaling::kLinear: return "linear";
+    case weights::RopeScaling::kYarn: return "yarn";
+    case weights::RopeScaling::kLlama3: return "llama3";
+  }
+  return "unknown";
+}
+
+void Print(const weights::ModelFile& file, const weights::ModelSummary& summary) {
+  const weights::ModelConfig& config = file.config();
+  fmt::print("{} ({})\n", config.name.empty() ? file.path() : config.name, file.format());
+  fmt::print("architecture   {}{}\n", config.architecture,
+             IsSupported(config.architecture) ? "" : "  (not supported by the engine)");
+  fmt::print("layers         {} x {} wide, {} heads over {} KV heads of {}\n", config.n_layers,
+             config.d_model, config.n_heads, config.n_kv_heads, config.head_dim);
+  if (config.n_experts > 0) {
+    fmt::print("experts        {} of {} used per token\n", config.n_experts_used, config.n_experts);
+  }
+  fmt::print("vocabulary     {}\n", config.vocab_size);
+  fmt::print("context        {} tokens, rope scaling {}\n", config.context_length,
+             ScalingName(config.rope.scaling));
+  fmt::print("parameters     {:.2f} B\n", static_cast<double>(summary.elements) / 1e9);
+  fmt::print("size           {:.2f} GB:", static_cast<double>(file.total_bytes()) / 1e9);
+  for (const weights::TypeShare& share : summary.types) {
+    fmt::print(" {} {:.2f}", quant::InfoOf(share.type).name,
+               static_cast<double>(share.bytes) / 1e9);
+  }
+  fmt::print("\nKV cache       {:.1f} KB per token\n",
+             static_cast<double>(summary.kv_bytes_per_token) / 1e3);
+  fmt::print("chat template  {}\n",
+             file.tokenizer_source().chat_template.empty() ? "none: plain ChatML is used" : "yes");
+}
+
+Status Verify(const weights::ModelFile& file) {
+  ProgressBar progress("checking weights", "B");
+  uint64_t done = 0;
+  for (const weights::Tensor& tensor : file.tensors()) {
+    AC_RETURN_IF_ERROR(weights::CheckFinite(tensor));
+    done += tensor.bytes;
+    progress.Update(done, file.total_bytes());
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Status InspectModel(CommandContext& context, const std::string& model, bool as_json, bool verify) {
+  AC_ASSIGN_OR_RETURN(const ResolvedModel resolved,
+                      ResolveModel(context.config, model, FileSystem::Real()));
+  AC_ASSIGN_OR_RETURN(const auto file, weights::ModelFile::Open(resolved.path));
+  if (as_json) {
+    fmt::print("{}\n", json::WritePretty(weights::DescribeModel(*file)));
+  } else {
+    Print(*file, weights::Summarize(*file));
+  }
+  if (!verify) return OkStatus();
+  AC_RETURN_IF_ERROR(Verify(*file));
+  fmt::print(stderr, "every weight is finite\n");
+  return OkStatus();
+}
+
+}  // namespace ac::app
