@@ -12,6 +12,19 @@ int64_t PagesFor(int64_t tokens, int page_tokens) {
   return (tokens + page_tokens - 1) / page_tokens;
 }
 
+std::vector<uint64_t> UsableTokens(const tokenizer::Tokenizer& tokenizer, int vocab_size) {
+  std::vector<uint64_t> mask(static_cast<size_t>(vocab_size + 63) / 64);
+  bool all = true;
+  for (int32_t id = 0; id < vocab_size; ++id) {
+    const bool usable =
+        id < tokenizer.vocab_size() && tokenizer.type(id) != tokenizer::TokenType::kUnused;
+    all = all && usable;
+    if (usable) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << (id % 64);
+  }
+  if (all) mask.clear();
+  return mask;
+}
+
 }  // namespace
 
 Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::PagePool pages,
@@ -25,7 +38,8 @@ Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::P
                           : model.context_length()),
       pages_(std::move(pages)),
       cache_(pages_),
-      pacer_(options.max_step_tokens, options.step_seconds) {
+      pacer_(options.max_step_tokens, options.step_seconds),
+      usable_tokens_(UsableTokens(tokenizer, model.vocab_size())) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -259,7 +273,7 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk,
   // The prompt's full pages are complete now: another request may share them at once.
   if (!sequence.prompt_done()) PublishComputed(sequence, /*finished=*/false);
   Result<SampledToken> sampled =
-      sequence.sampler.Sample(logits, {}, sequence.request.top_logprobs);
+      sequence.sampler.Sample(logits, usable_tokens_, sequence.request.top_logprobs);
   if (!sampled.ok()) {
     Finish(sequence, FinishReason::kFailed, sampled.status());
     return;

@@ -105,6 +105,9 @@ class Engine {
   std::unordered_map<std::string, int64_t> client_tokens_;
   std::vector<float> logits_;
   StepPacer pacer_;
+  // Bit i: token i may be generated. Rows of the output matrix beyond the vocabulary and unused
+  // entries are no text. Empty when every token may.
+  std::vector<uint64_t> usable_tokens_;
 
   mutable Mutex mutex_;
   CondVar wake_;

@@ -53,6 +53,30 @@ TEST_F(EngineTest, GeneratesWhatTheModelSaysAndCountsExactly) {
   EXPECT_EQ(sink->info.cached_tokens, 0);
 }
 
+TEST_F(EngineTest, TokensWithoutTextAreNeverGenerated) {
+  // Prefers the highest id, which stands for no token.
+  class Stubborn : public ToyModel {
+   public:
+    Status Forward(std::span<const model::Chunk> batch, kv::PagePool&, float* logits) override {
+      for (int64_t i = 0; i < model::CountLogitRows(batch) * vocab_size(); ++i) {
+        logits[i] = static_cast<float>(i % vocab_size());
+      }
+      return OkStatus();
+    }
+    Stubborn() : ToyModel(300) {}
+  } stubborn;
+  Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 64);
+  ASSERT_TRUE(pool.ok());
+  Engine engine(stubborn, *tokenizer_, std::move(pool).value(), {});
+  auto sink = std::make_shared<CollectingSink>();
+  GenerateRequest request = Greedy({1, 2}, 3);
+  request.ignore_end_tokens = true;
+  ASSERT_TRUE(engine.Submit(std::move(request), sink).ok());
+  ASSERT_TRUE(sink->Wait());
+  // 257 tokens exist; the rows behind them are larger and forbidden.
+  EXPECT_EQ(sink->tokens, (std::vector<TokenId>{256, 256, 256}));
+}
+
 TEST_F(EngineTest, ALongPromptIsComputedInChunksWithProgress) {
   Start(512, {.max_step_tokens = 32});
   std::vector<TokenId> prompt(200);
