@@ -5,8 +5,8 @@
 namespace ac::app {
 namespace {
 
-// Tiny enough to be made in a moment; the tool-call template makes every client path work.
-constexpr std::string_view kBuiltInShape = "tiny-qwen3";
+// Made in a moment; its template knows tool calls, so every client path works.
+constexpr std::string_view kBuiltInShape = "built-in";
 
 std::string WithoutSuffix(std::string name) {
   if (name.ends_with(".gguf")) name.resize(name.size() - 5);
