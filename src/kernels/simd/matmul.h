@@ -21,23 +21,34 @@ inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // ---- Packed inputs -----------------------------------------------------------------------------
 
-// One token's input: bytes, then per 32 columns the scale and scale * sum of bytes, then per 16
-// columns scale * sum of bytes. Padded with zeros, so that whole vectors may be read.
+// One token's input: bytes, then per 32 and per 16 columns the scale and scale * sum of bytes.
+// Padded with zeros, so that whole vectors may be read.
 struct PackedRow {
   int8_t* bytes;
-  float* scales;  // [cols / 32]
-  float* sums32;  // [cols / 32]
-  float* sums16;  // [cols / 16]
+  float* scales32;  // [cols / 32]
+  float* sums32;    // [cols / 32]
+  float* scales16;  // [cols / 16]
+  float* sums16;    // [cols / 16]
 };
 
+template <int kGroup>
+const float* ScalesOf(const PackedRow& x) {
+  return kGroup == 32 ? x.scales32 : x.scales16;
+}
+template <int kGroup>
+const float* SumsOf(const PackedRow& x) {
+  return kGroup == 32 ? x.sums32 : x.sums16;
+}
+
 inline int64_t PaddedCols(int64_t cols) { return RoundUp(cols, 256); }
-inline int64_t PackedRowBytes(int64_t cols) { return PaddedCols(cols) * 3 / 2; }
+inline int64_t PackedRowBytes(int64_t cols) { return PaddedCols(cols) * 7 / 4; }
 
 inline PackedRow RowOf(const void* packed, int64_t token, int64_t cols) {
   const int64_t padded = PaddedCols(cols);
   char* base = static_cast<char*>(const_cast<void*>(packed)) + token * PackedRowBytes(cols);
   float* scales = reinterpret_cast<float*>(base + padded);
-  return {reinterpret_cast<int8_t*>(base), scales, scales + padded / 32, scales + padded / 16};
+  return {reinterpret_cast<int8_t*>(base), scales, scales + padded / 32, scales + padded / 16,
+          scales + padded / 8};
 }
 
 int PackForm(const ac_matrix* w, int64_t) {
@@ -70,12 +81,13 @@ inline void PackBlock(const float* x, int columns, int64_t first, PackedRow row)
     int sum = 0;
     for (int j = 0; j < 16; ++j) sum += bytes[i + j];
     row.sums16[(first + i) / 16] = down * static_cast<float>(sum);
+    row.scales16[(first + i) / 16] = down;
   }
   for (int i = 0; i < columns; i += 32) {
     int sum = 0;
     for (int j = 0; j < 32; ++j) sum += bytes[i + j];
     row.sums32[(first + i) / 32] = down * static_cast<float>(sum);
-    row.scales[(first + i) / 32] = down;
+    row.scales32[(first + i) / 32] = down;
   }
 }
 
@@ -126,13 +138,6 @@ inline size_t CodeScratchBytes(int64_t cols) {
 // True when the codes of this type must be made signed for Dot's sake.
 inline bool IsSigned(ac_quant_type type) { return !kWideDot && HasWideCodes(type); }
 
-inline void UnpackPadded(const ac_matrix* w, int64_t row, UnpackedRow out) {
-  UnpackRow(w, row, out);
-  if (!IsSigned(w->type)) return;
-  for (int64_t c = 0; c < w->cols; ++c) out.codes[c] ^= 0x80;
-  for (int64_t g = 0; g < w->cols / GroupOf(w->type); ++g) out.mins[g] -= 128 * out.scales[g];
-}
-
 template <bool kSigned>
 inline VI DotOf(VI sum, VI codes, VI x) {
   return kSigned ? DotSigned(sum, codes, x) : Dot(sum, codes, x);
@@ -143,13 +148,14 @@ template <int kGroup, bool kSigned>
 float RowDot(const CodeScratch& s, PackedRow x, int64_t cols) {
   constexpr int kColumns = kWidth * 4;
   const int64_t padded = RoundUp(cols, 64);
-  const float* sums = kGroup == 32 ? x.sums32 : x.sums16;
+  const float* sums = SumsOf<kGroup>(x);
+  const float* scales = ScalesOf<kGroup>(x);
   V minima = Zero();
   for (int64_t g = 0; g < PaddedCols(cols) / kGroup; g += kWidth) {
     minima = Fma(Load(s.row.mins + g), Load(sums + g), minima);
   }
-  for (int64_t g = 0; g < padded / kGroup; ++g) {
-    s.products[g] = s.row.scales[g] * x.scales[g * kGroup / 32];
+  for (int64_t g = 0; g < PaddedCols(cols) / kGroup; g += kWidth) {
+    Store(s.products + g, Mul(Load(s.row.scales + g), Load(scales + g)));
   }
   V even = Zero();
   V odd = Zero();
@@ -170,7 +176,7 @@ void FewTokens(const ac_matmul* m, int64_t begin, int64_t end, const CodeScratch
   memset(s.row.codes, 0, static_cast<size_t>(PaddedCols(cols)));
   memset(s.row.scales, 0, static_cast<size_t>(PaddedCols(cols) / 16) * 3 * sizeof(float));
   for (int64_t r = begin; r < end; ++r) {
-    UnpackPadded(m->weights, r, s.row);
+    UnpackRow(m->weights, r, s.row);
     for (int64_t t = 0; t < m->tokens; ++t) {
       m->out[t * m->out_stride + r] = RowDot<kGroup, kSigned>(s, RowOf(m->packed, t, cols), cols);
     }
@@ -188,7 +194,7 @@ inline void TurnPanel(const ac_matrix* w, int64_t first, int64_t count, int grou
     memset(s.panel_mins, 0, static_cast<size_t>(groups * kWidth) * sizeof(float));
   }
   for (int64_t r = 0; r < count; ++r) {
-    UnpackPadded(w, first + r, s.row);
+    UnpackRow(w, first + r, s.row);
     for (int64_t c = 0; c < cols; c += 4) {
       memcpy(s.panel + c * kWidth + r * 4, s.row.codes + c, 4);
     }
@@ -217,9 +223,9 @@ inline void PanelDot(const CodeScratch& s, const PackedRow* x, int64_t cols, V* 
     const V scales = Load(s.panel_scales + g * kWidth);
     const V mins = Load(s.panel_mins + g * kWidth);
     for (int t = 0; t < kTokens; ++t) {
-      const float* byte_sums = kGroup == 32 ? x[t].sums32 : x[t].sums16;
-      sums[t] = Fma(ToFloat(dots[t]), Mul(scales, Set1(x[t].scales[g * kGroup / 32])), sums[t]);
-      sums[t] = Fnma(mins, Set1(byte_sums[g]), sums[t]);
+      const V products = Mul(scales, Set1(ScalesOf<kGroup>(x[t])[g]));
+      sums[t] = Fma(ToFloat(dots[t]), products, sums[t]);
+      sums[t] = Fnma(mins, Set1(SumsOf<kGroup>(x[t])[g]), sums[t]);
     }
   }
   for (int t = 0; t < kTokens; ++t) out[t] = sums[t];
@@ -326,6 +332,53 @@ inline void ExpandFloats(const ac_matrix* w, int64_t row, float* out) {
   }
 }
 
+struct LoadF32Weights {
+  static constexpr int64_t kBytes = 4;
+  static V Vector(const char* p) { return Load(reinterpret_cast<const float*>(p)); }
+  static float Scalar(const char* p) {
+    float value;
+    memcpy(&value, p, 4);
+    return value;
+  }
+};
+struct LoadF16Weights {
+  static constexpr int64_t kBytes = 2;
+  static V Vector(const char* p) { return LoadHalf(reinterpret_cast<const uint16_t*>(p)); }
+  static float Scalar(const char* p) { return HalfAt(p, 0); }
+};
+struct LoadBf16Weights {
+  static constexpr int64_t kBytes = 2;
+  static V Vector(const char* p) { return LoadBf16(reinterpret_cast<const uint16_t*>(p)); }
+  static float Scalar(const char* p) { return Bf16At(p, 0); }
+};
+
+// One token: weights are used once, so they are not expanded into memory first.
+template <typename Weights>
+void FloatRowDots(const ac_matmul* m, int64_t begin, int64_t end) {
+  const int64_t cols = m->weights->cols;
+  const int64_t step = kWidth * Weights::kBytes;
+  for (int64_t t = 0; t < m->tokens; ++t) {
+    const float* x = m->x + t * cols;
+    for (int64_t r = begin; r < end; ++r) {
+      const char* w = static_cast<const char*>(m->weights->data) +
+                      r * static_cast<int64_t>(m->weights->row_bytes);
+      V sums[4] = {Zero(), Zero(), Zero(), Zero()};
+      int64_t c = 0;
+      for (; c + 4 * kWidth <= cols; c += 4 * kWidth, w += 4 * step) {
+        for (int i = 0; i < 4; ++i) {
+          sums[i] = Fma(Weights::Vector(w + i * step), Load(x + c + i * kWidth), sums[i]);
+        }
+      }
+      for (; c + kWidth <= cols; c += kWidth, w += step) {
+        sums[0] = Fma(Weights::Vector(w), Load(x + c), sums[0]);
+      }
+      float sum = Sum(Add(Add(sums[0], sums[1]), Add(sums[2], sums[3])));
+      for (; c < cols; ++c, w += Weights::kBytes) sum += Weights::Scalar(w) * x[c];
+      m->out[t * m->out_stride + r] = sum;
+    }
+  }
+}
+
 // kFloatRows rows times kTokens tokens; rows lie `stride` apart, padded with zeros.
 template <int kTokens>
 inline void FloatDots(const float* rows, int64_t stride, const float* x, int64_t cols,
@@ -386,7 +439,14 @@ size_t MatMulScratch(const ac_matmul* m) {
 
 void MatMul(const ac_matmul* m, int64_t begin, int64_t end, void* scratch) {
   const int group = GroupOf(m->weights->type);
-  if (group == 0) {
+  const bool few = m->tokens < kTokenBlock / 2;
+  if (few && m->weights->type == AC_F32) {
+    FloatRowDots<LoadF32Weights>(m, begin, end);
+  } else if (few && m->weights->type == AC_F16) {
+    FloatRowDots<LoadF16Weights>(m, begin, end);
+  } else if (few && m->weights->type == AC_BF16) {
+    FloatRowDots<LoadBf16Weights>(m, begin, end);
+  } else if (group == 0) {
     FloatMatMul(m, begin, end, static_cast<float*>(scratch));
   } else if (group == 16) {
     CodeMatMul<16, false>(m, begin, end, scratch);

@@ -42,74 +42,68 @@ struct UnpackedRow {
   float* mins;
 };
 
-// The levels of IQ4_NL and IQ4_XS, and twice those of MXFP4, made non-negative by the offset.
-constexpr int kIq4Offset = 128;
-constexpr uint8_t kIq4Codes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
-                                   129, 141, 153, 166, 181, 197, 217, 241};
-constexpr int kMxfp4Offset = 12;
-constexpr uint8_t kMxfp4Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
-
 inline float Half(const void* bits) {
   uint16_t value;
   memcpy(&value, bits, 2);
   return HalfToFloat(value);
 }
 
-inline void Nibbles(const uint8_t* qs, uint8_t* codes) {
-  for (int i = 0; i < 16; ++i) codes[i] = qs[i] & 15;
-  for (int i = 0; i < 16; ++i) codes[i + 16] = static_cast<uint8_t>(qs[i] >> 4);
-}
+// Dot() of some instruction sets takes no codes above 127. There the wide codes are signed bytes,
+// that is, less by 128, and so is what the minimum makes up for.
+constexpr uint8_t kWideFlip = kWideDot ? 0 : 0x80;
+constexpr float kWideOffset = kWideDot ? 128.0f : 0.0f;
 
-inline void FifthBits(const uint8_t* qh, uint8_t* codes) {
-  uint32_t high;
-  memcpy(&high, qh, 4);
-  for (int i = 0; i < 32; ++i) {
-    codes[i] = static_cast<uint8_t>(codes[i] | ((high >> i & 1u) << 4));
-  }
-}
+// The levels of IQ4_NL and IQ4_XS plus 128, and twice those of MXFP4 plus 12.
+constexpr uint8_t kIq4Codes[16] = {
+    1 ^ kWideFlip,   24 ^ kWideFlip,  45 ^ kWideFlip,  63 ^ kWideFlip,
+    79 ^ kWideFlip,  93 ^ kWideFlip,  106 ^ kWideFlip, 118 ^ kWideFlip,
+    129 ^ kWideFlip, 141 ^ kWideFlip, 153 ^ kWideFlip, 166 ^ kWideFlip,
+    181 ^ kWideFlip, 197 ^ kWideFlip, 217 ^ kWideFlip, 241 ^ kWideFlip};
+constexpr float kMxfp4Offset = 12.0f;
+constexpr uint8_t kMxfp4Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
 inline void Unpack(const ac_block_q8_0* b, UnpackedRow out) {
-  for (int i = 0; i < 32; ++i) out.codes[i] = static_cast<uint8_t>(b->qs[i] ^ 0x80);
+  FlipBytes32(b->qs, kWideDot ? 0x80 : 0, out.codes);
   out.scales[0] = Half(&b->d);
-  out.mins[0] = 128 * out.scales[0];
+  out.mins[0] = kWideOffset * out.scales[0];
 }
 
 inline void Unpack(const ac_block_q4_0* b, UnpackedRow out) {
-  Nibbles(b->qs, out.codes);
+  SplitNibbles(b->qs, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = 8 * out.scales[0];
 }
 
 inline void Unpack(const ac_block_q4_1* b, UnpackedRow out) {
-  Nibbles(b->qs, out.codes);
+  SplitNibbles(b->qs, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = -Half(&b->m);
 }
 
 inline void Unpack(const ac_block_q5_0* b, UnpackedRow out) {
-  Nibbles(b->qs, out.codes);
-  FifthBits(b->qh, out.codes);
+  SplitNibbles(b->qs, out.codes);
+  AddBits(b->qh, 16, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = 16 * out.scales[0];
 }
 
 inline void Unpack(const ac_block_q5_1* b, UnpackedRow out) {
-  Nibbles(b->qs, out.codes);
-  FifthBits(b->qh, out.codes);
+  SplitNibbles(b->qs, out.codes);
+  AddBits(b->qh, 16, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = -Half(&b->m);
 }
 
 inline void Unpack(const ac_block_iq4_nl* b, UnpackedRow out) {
-  for (int i = 0; i < 16; ++i) out.codes[i] = kIq4Codes[b->qs[i] & 15];
-  for (int i = 0; i < 16; ++i) out.codes[i + 16] = kIq4Codes[b->qs[i] >> 4];
+  SplitNibbles(b->qs, out.codes);
+  LookUp(kIq4Codes, out.codes);
   out.scales[0] = Half(&b->d);
-  out.mins[0] = kIq4Offset * out.scales[0];
+  out.mins[0] = kWideOffset * out.scales[0];
 }
 
 inline void Unpack(const ac_block_mxfp4* b, UnpackedRow out) {
-  for (int i = 0; i < 16; ++i) out.codes[i] = kMxfp4Codes[b->qs[i] & 15];
-  for (int i = 0; i < 16; ++i) out.codes[i + 16] = kMxfp4Codes[b->qs[i] >> 4];
+  SplitNibbles(b->qs, out.codes);
+  LookUp(kMxfp4Codes, out.codes);
   // Half of 2^(e - 127), because the codes are twice the levels; e = 255 is NaN.
   uint32_t bits = b->e >= 2 ? static_cast<uint32_t>(b->e - 1) << 23 : 0x200000u << b->e;
   if (b->e == 255) bits = 0x7fc00000u;
@@ -120,10 +114,9 @@ inline void Unpack(const ac_block_mxfp4* b, UnpackedRow out) {
 inline void Unpack(const ac_block_q2_k* b, UnpackedRow out) {
   for (int half = 0; half < 2; ++half) {
     for (int pair = 0; pair < 4; ++pair) {
-      for (int l = 0; l < 32; ++l) {
-        out.codes[half * 128 + pair * 32 + l] =
-            static_cast<uint8_t>(b->qs[half * 32 + l] >> (2 * pair) & 3);
-      }
+      const uint8_t* qs = b->qs + half * 32;
+      uint8_t* codes = out.codes + half * 128 + pair * 32;
+      for (int l = 0; l < 32; ++l) codes[l] = static_cast<uint8_t>(qs[l] >> (2 * pair) & 3);
     }
   }
   const float d = Half(&b->d);
@@ -166,10 +159,7 @@ inline void ScalesAndMins(const uint8_t* packed, float d, float dmin, UnpackedRo
 
 inline void Unpack(const ac_block_q4_k* b, UnpackedRow out) {
   for (int pair = 0; pair < 4; ++pair) {
-    const uint8_t* qs = b->qs + pair * 32;
-    uint8_t* codes = out.codes + pair * 64;
-    for (int l = 0; l < 32; ++l) codes[l] = qs[l] & 15;
-    for (int l = 0; l < 32; ++l) codes[l + 32] = static_cast<uint8_t>(qs[l] >> 4);
+    SplitNibbles32(b->qs + pair * 32, out.codes + pair * 64);
   }
   ScalesAndMins(b->scales, Half(&b->d), Half(&b->dmin), out);
 }
@@ -218,15 +208,12 @@ inline void Unpack(const ac_block_iq4_xs* b, UnpackedRow out) {
   uint16_t high_bits;
   memcpy(&high_bits, &b->scales_h, 2);
   for (int g = 0; g < 8; ++g) {
-    for (int l = 0; l < 16; ++l) {
-      const uint8_t byte = b->qs[g * 16 + l];
-      out.codes[g * 32 + l] = kIq4Codes[byte & 15];
-      out.codes[g * 32 + l + 16] = kIq4Codes[byte >> 4];
-    }
+    SplitNibbles(b->qs + g * 16, out.codes + g * 32);
+    LookUp(kIq4Codes, out.codes + g * 32);
     const int low = b->scales_l[g / 2] >> (4 * (g % 2)) & 15;
     const int high = high_bits >> (2 * g) & 3;
     out.scales[g] = d * static_cast<float>((low | high << 4) - 32);
-    out.mins[g] = kIq4Offset * out.scales[g];
+    out.mins[g] = kWideOffset * out.scales[g];
   }
 }
 
