@@ -16,6 +16,11 @@ uint32_t HeaderLimit(const ParserLimits& limits) {
   return static_cast<uint32_t>(std::min<size_t>(limits.max_header_bytes, UINT32_MAX / 2));
 }
 
+// Beast 1.81 asserts that it sees the end of a chunked body, "0 CRLF CRLF", in one piece of at
+// least this size when it has seen its beginning. No chunked body ends in less, so waiting costs
+// nothing.
+constexpr size_t kMinChunkedBytes = 5;
+
 // Collects a message into the project's own types, without Beast's field container.
 template <bool kIsRequest>
 class Collector : public beast::http::basic_parser<kIsRequest> {
@@ -23,6 +28,10 @@ class Collector : public beast::http::basic_parser<kIsRequest> {
   explicit Collector(const ParserLimits& limits) {
     this->header_limit(HeaderLimit(limits));
     this->body_limit(limits.max_body_bytes);
+  }
+
+  bool MustWait(size_t available) const {
+    return header_done && this->chunked() && available < kMinChunkedBytes;
   }
 
   Headers headers;
@@ -136,7 +145,7 @@ RequestParser::RequestParser(const ParserLimits& limits) : impl_(std::make_uniqu
 RequestParser::~RequestParser() = default;
 
 size_t RequestParser::Feed(std::string_view bytes) {
-  if (failed() || done()) return 0;
+  if (failed() || done() || impl_->parser.MustWait(bytes.size())) return 0;
   error_code ec;
   const size_t used = impl_->parser.put({bytes.data(), bytes.size()}, ec);
   if (impl_->parser.header_done && !std::exchange(impl_->header_checked, true)) {
@@ -184,7 +193,7 @@ ResponseParser::~ResponseParser() = default;
 Result<size_t> ResponseParser::Feed(std::string_view bytes) {
   size_t used = 0;
   const bool had_header = impl_->parser.header_done;
-  while (used < bytes.size() && !done()) {
+  while (used < bytes.size() && !done() && !impl_->parser.MustWait(bytes.size() - used)) {
     error_code ec;
     used += impl_->parser.put({bytes.data() + used, bytes.size() - used}, ec);
     if (ec == beast::http::error::need_more) break;
