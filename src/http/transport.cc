@@ -12,6 +12,7 @@ namespace ac::http::internal {
 
 namespace asio = boost::asio;
 namespace ssl = asio::ssl;
+using std::chrono::steady_clock;
 
 asio::awaitable<error_code> Transport::Connect(std::vector<Endpoint> endpoints) {
   error_code ec = asio::error::host_not_found;
@@ -96,6 +97,35 @@ bool Transport::StillIdle() {
   char byte;
   socket_.receive(asio::buffer(&byte, 1), Socket::message_peek, ec);
   return ec == asio::error::would_block || ec == asio::error::try_again;
+}
+
+std::shared_ptr<Transport> Pool::Take(const std::string& key) {
+  Purge();
+  const auto found = idle_.find(key);
+  if (found == idle_.end()) return nullptr;
+  std::shared_ptr<Transport> out;
+  while (out == nullptr && !found->second.empty()) {
+    std::shared_ptr<Transport> youngest = std::move(found->second.back().transport);
+    found->second.pop_back();
+    if (youngest->StillIdle()) out = std::move(youngest);
+  }
+  if (found->second.empty()) idle_.erase(found);
+  return out;
+}
+
+void Pool::Put(const std::string& key, std::shared_ptr<Transport> transport) {
+  std::vector<Idle>& kept = idle_[key];
+  kept.push_back({std::move(transport), steady_clock::now()});
+  if (kept.size() > max_per_key_) kept.erase(kept.begin());
+  if (kept.empty()) idle_.erase(key);
+}
+
+void Pool::Purge() {
+  const auto oldest = steady_clock::now() - keep_;
+  for (auto it = idle_.begin(); it != idle_.end();) {
+    std::erase_if(it->second, [&](const Idle& idle) { return idle.since <= oldest; });
+    it = it->second.empty() ? idle_.erase(it) : std::next(it);
+  }
 }
 
 Result<std::unique_ptr<ssl::context>> MakeTlsContext(const ClientOptions& options) {

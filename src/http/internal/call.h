@@ -11,7 +11,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,28 +24,6 @@
 #include "http/url.h"
 
 namespace ac::http::internal {
-
-// Kept connections by where they lead. Only on the I/O thread.
-class Pool {
- public:
-  Pool(size_t max_per_key, std::chrono::milliseconds keep)
-      : max_per_key_(max_per_key), keep_(keep) {}
-  // The youngest that is still alive; null when there is none.
-  std::shared_ptr<Transport> Take(const std::string& key);
-  void Put(const std::string& key, std::shared_ptr<Transport> transport);
-  // Closes what has been idle for too long.
-  void Purge();
-  bool empty() const { return idle_.empty(); }
-
- private:
-  struct Idle {
-    std::shared_ptr<Transport> transport;
-    std::chrono::steady_clock::time_point since;
-  };
-  const size_t max_per_key_;
-  const std::chrono::milliseconds keep_;
-  std::map<std::string, std::vector<Idle>> idle_;
-};
 
 // What the calls of one client share.
 struct ClientCore {

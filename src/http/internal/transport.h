@@ -1,4 +1,5 @@
-// A byte stream to a server: a TCP or Unix socket, with TLS on top where asked.
+// A byte stream to a server (a TCP or Unix socket, with TLS on top where asked), and the pool of
+// those kept for the next request.
 //
 // Owned by the call that uses it, or by the pool in between. Everything runs on the client's I/O
 // thread; one read and one write may be under way at a time.
@@ -9,6 +10,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,6 +48,28 @@ class Transport {
  private:
   Socket socket_;
   std::unique_ptr<boost::asio::ssl::stream<Socket&>> tls_;
+};
+
+// Kept connections by where they lead. Only on the I/O thread.
+class Pool {
+ public:
+  Pool(size_t max_per_key, std::chrono::milliseconds keep)
+      : max_per_key_(max_per_key), keep_(keep) {}
+  // The youngest that is still alive; null when there is none.
+  std::shared_ptr<Transport> Take(const std::string& key);
+  void Put(const std::string& key, std::shared_ptr<Transport> transport);
+  // Closes what has been idle for too long.
+  void Purge();
+  bool empty() const { return idle_.empty(); }
+
+ private:
+  struct Idle {
+    std::shared_ptr<Transport> transport;
+    std::chrono::steady_clock::time_point since;
+  };
+  const size_t max_per_key_;
+  const std::chrono::milliseconds keep_;
+  std::map<std::string, std::vector<Idle>> idle_;
 };
 
 // A context that trusts the system's authorities, or those of `options.ca_file`.
