@@ -399,6 +399,9 @@ Status CallState::Digest(std::string& inbound, bool& finished) {
     finished = parser_->done();
     if (used == 0) break;
   }
+  if (!finished && inbound.size() > kReplyLimits.max_header_bytes) {
+    return DataLoss("a line of the server's reply is too long");
+  }
   return OkStatus();
 }
 

@@ -2,8 +2,9 @@
 //
 // A Client owns one I/O thread and its connections; a Call is one request under way. Callbacks run
 // on the I/O thread, one after the other, and must not block. Destroying a Call cancels it, and
-// when that returns no callback runs or will run. Destroying the Client cancels what is left. All
-// methods are thread-safe; Fetch must not be called from, nor the Client destroyed in, a callback.
+// when that returns no callback runs or will run (so do not destroy it under a lock that its
+// callbacks take). Destroying the Client cancels what is left. All methods are thread-safe; Fetch
+// must not be called from, nor the Client destroyed in, a callback.
 #pragma once
 
 #include <chrono>

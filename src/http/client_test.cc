@@ -372,6 +372,23 @@ TEST(ClientErrorTest, BrokenRepliesAreDataLoss) {
   }
 }
 
+TEST(ClientErrorTest, AnEndlessHeaderOrChunkLineIsRefused) {
+  for (const std::string start :
+       {"HTTP/1.1 200 OK\r\nX: ", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;"}) {
+    RawListener listener;
+    std::thread server([&] {
+      const RawSocket peer = listener.Accept();
+      peer.ReadUntil("\r\n\r\n");
+      peer.Send(start);
+      while (peer.Send(std::string(10'000, 'x'))) {
+      }
+    });
+    Client client(Direct());
+    EXPECT_EQ(client.Fetch({.url = Url(listener.port())}).status().code(), Code::kDataLoss);
+    server.join();
+  }
+}
+
 TEST(ClientErrorTest, AReplyOverTheLimitIsRefused) {
   const auto server = Serve([](const Request&, const ExchangePtr& exchange) {
     exchange->Respond(Response::Make(200, "text/plain", std::string(5000, 'x')));

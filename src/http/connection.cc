@@ -34,6 +34,33 @@ constexpr auto kNever = steady_clock::time_point::max();
 
 }  // namespace
 
+ServerContext::ServerContext(ServerOptions given, Handler handle)
+    : options(std::move(given)),
+      handler(std::move(handle)),
+      requests_metric(options.metrics == nullptr
+                          ? obs::Counter()
+                          : options.metrics->GetCounter("anyclaude_http_requests_total",
+                                                        "Requests handed to the gateway.")),
+      connections_metric(options.metrics == nullptr
+                             ? obs::Gauge()
+                             : options.metrics->GetGauge("anyclaude_http_connections",
+                                                         "Open connections of clients.")) {}
+
+void ServerContext::AddConnections(int change) {
+  open += static_cast<size_t>(change);
+  connections_metric.Set(static_cast<double>(open));
+}
+
+void ServerContext::CountRefusal(int status) {
+  ++rejected;
+  if (options.metrics == nullptr) return;
+  options.metrics
+      ->GetCounter("anyclaude_http_refused_total",
+                   "Requests the server answered itself: limits, malformed requests.",
+                   {{"status", std::to_string(status)}})
+      .Add();
+}
+
 Response ServerContext::MakeError(int status, std::string_view message,
                                   std::string_view path) const {
   if (!options.error_body) {
@@ -56,7 +83,7 @@ Connection::Connection(Socket socket, std::string remote_address, ServerContext&
 Connection::~Connection() {
   thread_.connections.erase(this);
   MutexLock lock(server_.mutex);
-  --server_.open;
+  server_.AddConnections(-1);
   server_.closed.NotifyAll();
 }
 
@@ -102,7 +129,8 @@ void Connection::Wake() {
 }
 
 void Connection::WatchReadable() {
-  if (watching_read_ || peer_eof_ || inbound_.size() >= kMaxAhead || !socket_.is_open()) return;
+  const bool enough = core_ != nullptr && inbound_.size() >= kMaxAhead;
+  if (watching_read_ || peer_eof_ || enough || !socket_.is_open()) return;
   watching_read_ = true;
   socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code& ec) {
     self->watching_read_ = false;
@@ -222,6 +250,7 @@ void Connection::Dispatch() {
   parser_.reset();
   if (inbound_.empty()) std::string().swap(inbound_);  // a streaming connection holds no buffers
   ++server_.requests;
+  server_.requests_metric.Add();
   ++server_.running;
   WatchReadable();
   // The handler may keep the exchange: that this frame's copy goes is what ends a dropped one.
@@ -319,7 +348,7 @@ void Connection::ResetOnClose() {
 
 // Prepares an error answer; SendReply() sends it.
 void Connection::Refuse(int status, std::string_view message, std::string_view path) {
-  ++server_.rejected;
+  server_.CountRefusal(status);
   ++server_.running;
   unread_input_ = true;
   OpenExchange({.keep_alive = false});

@@ -19,6 +19,7 @@
 
 #include "http/internal/connection.h"
 #include "http/internal/platform.h"
+#include "obs/log.h"
 
 namespace ac::http {
 
@@ -63,6 +64,8 @@ Status ListenError(const error_code& ec, const std::string& where, uint16_t port
 }  // namespace
 
 struct Server::Impl {
+  Impl(ServerOptions options, Handler handler) : context(std::move(options), std::move(handler)) {}
+
   internal::ServerContext context;
   std::vector<std::unique_ptr<IoThread>> threads;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work;
@@ -159,6 +162,7 @@ Status Server::Impl::Run() {
 
 template <typename Acceptor>
 asio::awaitable<void> Server::Impl::AcceptLoop(Acceptor& acceptor) {
+  bool pausing = false;
   while (acceptor.is_open()) {
     IoThread& thread = *threads[next_thread++ % threads.size()];
     error_code ec;
@@ -166,10 +170,15 @@ asio::awaitable<void> Server::Impl::AcceptLoop(Acceptor& acceptor) {
         co_await acceptor.async_accept(thread.io, asio::redirect_error(asio::use_awaitable, ec));
     if (!acceptor.is_open()) break;
     if (ec) {
+      if (!std::exchange(pausing, true)) {
+        obs::Warn("http", "cannot accept connections for now; raise the limit of open files",
+                  {{"error", ec.message()}});
+      }
       asio::steady_timer pause(accept_io(), kAcceptPause);
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ec));
       continue;
     }
+    pausing = false;
     std::string remote = "unix";
     if constexpr (std::is_same_v<Acceptor, tcp::acceptor>) {
       socket.set_option(tcp::no_delay(true), ec);
@@ -189,7 +198,7 @@ void Server::Impl::Adopt(Connection::Socket socket, std::string remote, IoThread
     const size_t limit = context.options.limits.max_connections;
     if (context.open >= limit + kMaxRefusing) return;
     over_limit = context.open >= limit;
-    ++context.open;
+    context.AddConnections(1);
   }
   asio::post(thread.io, [this, &thread, over_limit, socket = std::move(socket),
                          remote = std::move(remote)]() mutable {
@@ -246,13 +255,11 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::Create(ServerOptions options, Handler handler) {
-  auto impl = std::make_unique<Impl>();
   internal::RaiseFileLimit(options.limits.max_connections + kSpareFiles);
-  for (int i = 0; i < std::max(1, options.threads); ++i) {
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(handler));
+  for (int i = 0; i < std::max(1, impl->context.options.threads); ++i) {
     impl->threads.push_back(std::make_unique<IoThread>());
   }
-  impl->context.options = std::move(options);
-  impl->context.handler = std::move(handler);
   if (!impl->context.options.host.empty()) AC_RETURN_IF_ERROR(impl->ListenTcp());
   if (!impl->context.options.unix_path.empty()) AC_RETURN_IF_ERROR(impl->ListenUnix());
   if (!impl->tcp_acceptor && !impl->unix_acceptor) {

@@ -18,6 +18,10 @@
 #include "base/status.h"
 #include "http/message.h"
 
+namespace ac::obs {
+class Metrics;
+}
+
 namespace ac::http {
 
 namespace internal {
@@ -90,6 +94,8 @@ struct ServerOptions {
   std::string unix_path = {};      // empty: no Unix socket
   int threads = 1;
   Limits limits = {};
+  // Where to count connections, requests and refusals; must outlive the server. Null: nowhere.
+  obs::Metrics* metrics = nullptr;
   // Words the server's own errors in the dialect of the client; `path` is empty when unknown.
   // Called on I/O threads. Default: plain text.
   std::function<ErrorBody(int status, std::string_view message, std::string_view path)> error_body =

@@ -11,6 +11,7 @@
 #include "http/internal/platform.h"
 #include "http/server.h"
 #include "http/sse.h"
+#include "obs/metrics.h"
 #include "support/http_server.h"
 #include "support/raw_socket.h"
 
@@ -55,6 +56,14 @@ TEST(ServerLimitsTest, AHugeHeaderIsAnsweredWith431) {
   EXPECT_EQ(server->stats().rejected, 2u);
 }
 
+TEST(ServerLimitsTest, AHeaderOfAnyAllowedSizeIsRead) {
+  ServerOptions options;
+  options.limits.max_header_bytes = size_t{1} << 20;
+  const auto server = Serve(Echo, options);
+  const std::string field = "X: " + std::string(500'000, 'y') + "\r\n";
+  EXPECT_THAT(Talk(*server, Get("/", field + kClose)), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST(ServerLimitsTest, AHugeBodyIsAnsweredWith413) {
   const auto server = Serve(Echo, Tight());
   EXPECT_THAT(Talk(*server, Post("/", std::string(100'000, 'x'))), StartsWith("HTTP/1.1 413 "));
@@ -62,6 +71,10 @@ TEST(ServerLimitsTest, AHugeBodyIsAnsweredWith413) {
   EXPECT_THAT(Talk(*server, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" +
                                 chunk + chunk),
               StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(Talk(*server, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
+                                std::string(5000, 'x')),
+              StartsWith("HTTP/1.1 400 "))
+      << "an endless chunk extension";
   // Refused by its announcement: neither asked for nor waited for.
   EXPECT_THAT(Talk(*server,
                    "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
@@ -123,6 +136,20 @@ TEST(ServerLimitsTest, MalformedRequestsAreAnswered) {
   for (const auto& [request, status] : cases) {
     EXPECT_THAT(Talk(*server, request), StartsWith("HTTP/1.1 " + status + " ")) << request;
   }
+}
+
+TEST(ServerLimitsTest, ConnectionsRequestsAndRefusalsAreCounted) {
+  obs::Metrics metrics;
+  ServerOptions options = Tight();
+  options.metrics = &metrics;
+  const auto server = Serve(Echo, options);
+  Talk(*server, Get("/", kClose));
+  Talk(*server, Post("/", std::string(2000, 'x')));
+  ASSERT_TRUE(Eventually([&] { return server->stats().open_connections == 0; }));
+  const std::string text = metrics.RenderPrometheus();
+  EXPECT_THAT(text, HasSubstr("anyclaude_http_requests_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("anyclaude_http_refused_total{status=\"413\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("anyclaude_http_connections 0\n"));
 }
 
 TEST(ServerLimitsTest, ErrorsAreWordedByTheOwner) {

@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "http/internal/exchange_core.h"
 #include "http/server.h"
+#include "obs/metrics.h"
 
 namespace ac::http::internal {
 
@@ -38,8 +39,12 @@ struct IoThread {
 
 // What all connections of one server share.
 struct ServerContext {
-  ServerOptions options;
-  Handler handler;
+  ServerContext(ServerOptions given, Handler handle);
+
+  const ServerOptions options;
+  const Handler handler;
+  const obs::Counter requests_metric;
+  const obs::Gauge connections_metric;
   std::atomic<bool> draining{false};
   std::atomic<size_t> running{0};
   std::atomic<uint64_t> requests{0};
@@ -49,6 +54,9 @@ struct ServerContext {
   CondVar closed;
   size_t open AC_GUARDED_BY(mutex) = 0;
 
+  // Counts a connection in, or out.
+  void AddConnections(int change) AC_REQUIRES(mutex);
+  void CountRefusal(int status);
   Response MakeError(int status, std::string_view message, std::string_view path) const;
 };
 
