@@ -1,8 +1,8 @@
 // Replies on the wire: events to bytes (encoders) and a remote server's bytes to events (decoders).
 //
 // One encoder or decoder per reply; it owns its state and is not thread-safe. Encoders trust the
-// order of events (stream_checker.h), decoders trust nothing: whatever arrives, the events they
-// give out are a well-formed stream that ends with MessageStop or Error.
+// order of events and their UTF-8 (stream_checker.h), decoders trust nothing: whatever arrives, the
+// events they give out are a well-formed stream that ends with MessageStop or Error.
 #pragma once
 
 #include <cstdint>

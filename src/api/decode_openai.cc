@@ -147,6 +147,7 @@ class ChatDecoder : public DecoderBase {
     const std::string_view name = Str(function, "name");
     if (IsNewCall(call, index, id, name)) call = Call{false, index, std::string(id), "", ""};
     if (call.id.empty()) call.id = id;
+    if (!call.index.has_value()) call.index = index;
     if (!call.begun) call.name += name;
     const json::Value* arguments = json::Find(function, "arguments");
     std::string text;

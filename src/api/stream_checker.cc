@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "chat/dump.h"
 #include "json/json.h"
 
@@ -30,13 +31,21 @@ bool Holds(const Block& block) {
 struct Target {
   int index = -1;
   bool fits = false;
+  std::string_view text{};
 };
 Target TargetOf(const ChatEvent& event, const Block& block) {
-  if (const auto* text = event.As<TextDelta>()) return {text->index, Holds<Text>(block)};
-  if (const auto* text = event.As<ThinkingDelta>()) return {text->index, Holds<Thinking>(block)};
-  if (const auto* text = event.As<SignatureDelta>()) return {text->index, Holds<Thinking>(block)};
+  if (const auto* text = event.As<TextDelta>()) {
+    return {text->index, Holds<Text>(block), text->text};
+  }
+  if (const auto* text = event.As<ThinkingDelta>()) {
+    return {text->index, Holds<Thinking>(block), text->text};
+  }
+  if (const auto* text = event.As<SignatureDelta>()) {
+    return {text->index, Holds<Thinking>(block), text->signature};
+  }
   if (const auto* args = event.As<ToolArgsDelta>()) {
-    return {args->index, Holds<ToolUse>(block) || Holds<ServerToolUse>(block)};
+    const bool fits = Holds<ToolUse>(block) || Holds<ServerToolUse>(block);
+    return {args->index, fits, args->partial_json};
   }
   return {};
 }
@@ -90,6 +99,7 @@ Status StreamChecker::Check(const ChatEvent& event) {
   if (!choice.open || target.index != choice.blocks - 1) {
     return Broken(BlockName(target.index) + " is not open");
   }
+  if (!IsValidUtf8(target.text)) return Broken("the text is not valid UTF-8");
   if (!target.fits) return Broken(BlockName(target.index) + " is of another kind");
   if (const auto* args = event.As<ToolArgsDelta>()) choice.arguments += args->partial_json;
   return OkStatus();

@@ -62,6 +62,7 @@ TEST(StreamChecker, NamesTheFirstViolation) {
       {{Begin(), Say(0)}, "event 1 (text_delta): block 0 is not open"},
       {{Begin(), OpenText(0), Say(1)}, "block 1 is not open"},
       {{Begin(), OpenText(0), thinking}, "block 0 is of another kind"},
+      {{Begin(), OpenText(0), {TextDelta{0, "\xC3", {}}}}, "not valid UTF-8"},
       {{Begin(), OpenText(0), Close(0), Say(0)}, "block 0 is not open"},
       {{Begin(), OpenText(0), Close(0), Close(0)}, "block 0 is not open"},
       {{Begin(), OpenText(0), Delta()}, "block 0 is still open"},

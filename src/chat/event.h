@@ -3,7 +3,8 @@
 // Order (api/stream_checker.h enforces it): MessageStart, then per block BlockStart, deltas of its
 // kind, BlockStop, then one MessageDelta per choice and MessageStop. Block indices count 0, 1, 2...
 // within a choice and blocks do not overlap. Ping may come anywhere; Error ends the stream
-// anywhere. Plain data; a sink is called from one thread at a time.
+// anywhere. Every text is whole UTF-8: a character is never split over two deltas. Plain data; a
+// sink is called from one thread at a time.
 #pragma once
 
 #include <cstdint>

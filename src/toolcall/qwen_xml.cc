@@ -30,11 +30,11 @@ struct TagName {
 };
 
 TagName ReadTagName(std::string_view text) {
-  const size_t end = text.find('>');
+  const size_t end = text.substr(0, kMaxTagLength).find_first_of(">\n");
   if (end == std::string_view::npos) {
-    const bool hopeless = text.size() > kMaxTagLength || text.find('\n') != std::string_view::npos;
-    return {hopeless ? Match::kNo : Match::kPartial, "", 0};
+    return {text.size() >= kMaxTagLength ? Match::kNo : Match::kPartial, "", 0};
   }
+  if (text[end] == '\n') return {Match::kNo, "", 0};
   std::string_view inside = TrimBlanks(text.substr(0, end));
   constexpr std::string_view kNameAttribute = "name=";
   if (inside.starts_with('=')) {

@@ -13,6 +13,9 @@ constexpr int kMaxChoices = 1024;
 // Nine characters is what Mistral's servers make and insist on.
 constexpr size_t kMinIdLength = 9;
 
+// A call without a name still gets its answer: the client tells the model which tools exist.
+constexpr std::string_view kNamelessTool = "unnamed_tool";
+
 constexpr std::string_view kBlanks = " \t\r\n";
 
 }  // namespace
@@ -99,6 +102,7 @@ void EventBuilder::BeginCall(int choice, std::string_view id, std::string_view n
     unique = options_.ids->Next(kToolUseIdPrefix);
   }
   call_ids_.insert(unique);
+  if (name.empty()) name = kNamelessTool;
   Open(choice, Kind::kCall, {ToolUse{std::move(unique), std::string(name), ""}, ""});
   At(choice).called_tool = true;
 }
