@@ -40,24 +40,26 @@ class JsonBody : public Body {
       next = Step(out);
     }
     if (next == Next::kMore) return BodyState::kMore;
-    return next == Next::kDone ? BodyState::kDone : BodyState::kReject;
+    return next == Next::kDone ? BodyState::kDone : NoCall();
   }
 
   BodyState Finish(bool cut, std::vector<Event>* out) override {
-    if (at_ == At::kAfter || (at_ == At::kObject && calls_ > 0)) return BodyState::kDone;
-    if (strict_) return BodyState::kReject;
+    if (at_ == At::kAfter || at_ == At::kObject || strict_) return NoCall();
     if (cut) {
-      if (!committed_) return BodyState::kReject;
+      if (!committed_) return NoCall();
       Emit(Event::Kind::kCallEnd, "", out);
       return BodyState::kDone;
     }
     if (at_ == At::kArguments) EndArguments(out);
-    return EndCall(out) ? BodyState::kDone : BodyState::kReject;
+    return EndCall(out) ? BodyState::kDone : NoCall();
   }
 
  private:
   enum class At { kObject, kKey, kColon, kValue, kArguments, kOther, kAfter };
   enum class Next { kAgain, kMore, kDone, kReject };
+
+  // What is here is none; calls before it stand.
+  BodyState NoCall() const { return calls_ > 0 ? BodyState::kDone : BodyState::kReject; }
 
   Next Step(std::vector<Event>* out) {
     switch (at_) {
