@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "jinja/internal/operations.h"
+#include "jinja/internal/stable_sort.h"
 #include "jinja/internal/text.h"
 
 namespace ac::jinja {
@@ -300,7 +301,7 @@ struct Keyed {
   Value key, item;
 };
 bool SortByKey(Interpreter& in, bool reverse, std::vector<Keyed>* entries) {
-  std::stable_sort(entries->begin(), entries->end(), [&](const Keyed& a, const Keyed& b) {
+  StableSort(entries, [&](const Keyed& a, const Keyed& b) {
     int order = 0;
     const Keyed& low = reverse ? b : a;
     const Keyed& high = reverse ? a : b;

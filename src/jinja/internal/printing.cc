@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "jinja/internal/operations.h"
+#include "jinja/internal/stable_sort.h"
 #include "jinja/internal/text.h"
 
 namespace ac::jinja {
@@ -372,7 +373,7 @@ class JsonWriter {
     std::vector<const DictObject::Item*> items;
     for (const auto& item : dict.items) items.push_back(&item);
     if (style_.sort_keys) {
-      std::stable_sort(items.begin(), items.end(), [&](const auto* a, const auto* b) {
+      StableSort(&items, [&](const auto* a, const auto* b) {
         int order = 0;
         return Order(in_, "<", a->first, b->first, &order) && order < 0;
       });
