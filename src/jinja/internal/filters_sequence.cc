@@ -31,6 +31,21 @@ Value NewIterator(Interpreter& in, std::vector<Value> items) {
   return Value::Of(Kind::kIterator, in.heap().New<ListIterator>(bytes, std::move(items)));
 }
 
+// Computes all its values, and fails, only when the first one is asked for.
+using BuildValues = Value (*)(Interpreter& in, const Value& self, const std::vector<Value>& given);
+struct DeferredIterator : IteratorObject {
+  DeferredIterator(Value from, std::vector<Value> arguments, BuildValues how)
+      : source(std::move(from)), given(std::move(arguments)), build(how) {}
+  bool Next(Interpreter& in, Value* out) override {
+    if (built.missing()) built = build(in, source, given);
+    return !built.failed() && built.As<ListIterator>()->Next(in, out);
+  }
+  Value source;
+  std::vector<Value> given;
+  BuildValues build;
+  Value built;
+};
+
 // A generator over another sequence, which is only touched when the first value is asked for.
 struct SourceIterator : IteratorObject {
   SourceIterator(Value from, bool falsy_is_empty)
@@ -403,16 +418,14 @@ Value Sum(Interpreter& in, const Value& self, CallArguments& arguments) {
   return in.failed() ? Value::Failed() : total;
 }
 
-Value Batch(Interpreter& in, const Value& self, CallArguments& arguments) {
-  std::vector<Value> given, items, batches, batch;
+Value BuildBatches(Interpreter& in, const Value& self, const std::vector<Value>& given) {
+  std::vector<Value> items, batches, batch;
   int64_t size = 0;
-  if (!arguments.Bind(in, "batch", {"linecount", "fill_with"}, &given) ||
-      !Collect(in, self, &items) || !ToIndex(in, given[0], &size)) {
-    return Value::Failed();
-  }
+  if (!Collect(in, self, &items) || !ToIndex(in, given[0], &size)) return Value::Failed();
   for (Value& item : items) {
-    if (static_cast<int64_t>(batch.size()) == size)
+    if (static_cast<int64_t>(batch.size()) == size) {
       batches.push_back(in.NewList(std::exchange(batch, {})));
+    }
     batch.push_back(std::move(item));
   }
   if (!batch.empty()) {
@@ -420,8 +433,8 @@ Value Batch(Interpreter& in, const Value& self, CallArguments& arguments) {
                       size > static_cast<int64_t>(batch.size());
     if (fill) {
       const auto wanted = static_cast<size_t>(std::min<int64_t>(size, int64_t{1} << 40));
-      if (!in.Reserve(wanted * sizeof(Value)) || !in.Spend(wanted * sizeof(Value)))
-        return Value::Failed();
+      const size_t bytes = wanted * sizeof(Value);
+      if (!in.Reserve(bytes) || !in.Spend(bytes)) return Value::Failed();
       batch.resize(wanted, given[1]);
     }
     batches.push_back(in.NewList(std::move(batch)));
@@ -429,13 +442,10 @@ Value Batch(Interpreter& in, const Value& self, CallArguments& arguments) {
   return NewIterator(in, std::move(batches));
 }
 
-Value SliceFilter(Interpreter& in, const Value& self, CallArguments& arguments) {
-  std::vector<Value> given, items, slices;
+Value BuildSlices(Interpreter& in, const Value& self, const std::vector<Value>& given) {
+  std::vector<Value> items, slices;
   int64_t count = 0;
-  if (!arguments.Bind(in, "slice", {"slices", "fill_with"}, &given) || !Collect(in, self, &items) ||
-      !ToIndex(in, given[0], &count)) {
-    return Value::Failed();
-  }
+  if (!Collect(in, self, &items) || !ToIndex(in, given[0], &count)) return Value::Failed();
   if (count == 0) return in.Fail("ZeroDivisionError: integer division or modulo by zero");
   const bool fill = !given[1].missing() && !given[1].Is(Kind::kNone);
   const auto total = static_cast<int64_t>(items.size());
@@ -450,6 +460,19 @@ Value SliceFilter(Interpreter& in, const Value& self, CallArguments& arguments) 
     if (in.failed() || !in.Spend()) return Value::Failed();
   }
   return NewIterator(in, std::move(slices));
+}
+
+template <BuildValues build>
+Value Parts(Interpreter& in, const Value& self, CallArguments& arguments) {
+  const bool batches = build == BuildBatches;
+  std::vector<Value> given;
+  if (!arguments.Bind(in, batches ? "batch" : "slice",
+                      {batches ? "linecount" : "slices", "fill_with"}, &given)) {
+    return Value::Failed();
+  }
+  if (given[0].missing()) return in.Fail("TypeError: batch and slice need a number");
+  return Value::Of(Kind::kIterator,
+                   in.heap().New<DeferredIterator>(0, self, std::move(given), build));
 }
 
 Value GroupBy(Interpreter& in, const Value& self, CallArguments& arguments) {
@@ -485,7 +508,7 @@ Value GroupBy(Interpreter& in, const Value& self, CallArguments& arguments) {
 }
 
 constexpr Builtin kFilters[] = {
-    {"batch", Batch},
+    {"batch", Parts<BuildBatches>},
     {"count", LengthFilter},
     {"dictsort", DictSort},
     {"first", First},
@@ -503,7 +526,7 @@ constexpr Builtin kFilters[] = {
     {"reverse", Reverse},
     {"select", Select<true, false>},
     {"selectattr", Select<true, true>},
-    {"slice", SliceFilter},
+    {"slice", Parts<BuildSlices>},
     {"sort", Sort},
     {"sum", Sum},
     {"unique", Unique},

@@ -55,7 +55,7 @@ class Interpreter {
   Value Call(const Value& callee, CallArguments& arguments);
 
   // For LoopObject: the condition of a filtered loop, for one item.
-  bool Accept(const ForNode& node, Frame* frame, const Value& item, bool* accepted);
+  bool Accept(const ForNode& node, Frame* frame, Value* item, bool* accepted);
 
   // Held while something recursive runs; ok() is false, after Fail, when it went too deep.
   class Depth {
@@ -91,6 +91,7 @@ class Interpreter {
   Flow RunPlainLoop(const ForNode& node, const Value& iterable, bool* completed);
   Flow RunLoopBody(const ForNode& node, Value item, bool* completed);
   bool Emit();  // false, after Fail, when the output grew too large
+  bool EmitText(const Value& value);
   void Enter(const Scope& scope);
   void Leave(const Scope& scope);
   bool Assign(const Expr& target, Value value);

@@ -155,7 +155,7 @@ bool LoopObject::Pull(Interpreter& in, Value* out) {
   }
   while (frame != nullptr && cursor_.Next(in, out)) {
     bool accepted = true;
-    if (node->test != nullptr && !in.Accept(*node, frame, *out, &accepted)) return false;
+    if (node->test != nullptr && !in.Accept(*node, frame, out, &accepted)) return false;
     if (accepted) return true;
   }
   return false;

@@ -199,8 +199,9 @@ class PercentFormatter {
   PercentFormatter(Interpreter& in, const Value& format, const Value& arguments)
       : in_(in), format_(format.text()), markup_(format.safe()), arguments_(arguments) {
     is_tuple_ = arguments.Is(Kind::kTuple);
-    is_mapping_ =
-        arguments.Is(Kind::kDict) || arguments.Is(Kind::kList) || arguments.Is(Kind::kRange);
+    // Python takes whatever can be subscripted for a mapping, undefined too.
+    is_mapping_ = arguments.undefined() || arguments.Is(Kind::kDict) ||
+                  arguments.Is(Kind::kList) || arguments.Is(Kind::kRange);
   }
 
   Value Run() {

@@ -152,6 +152,17 @@ bool Interpreter::Emit() {
   return false;
 }
 
+// Filter and call blocks write texts only: jinja2 does not convert what they return.
+bool Interpreter::EmitText(const Value& value) {
+  if (value.failed()) return false;
+  if (!value.Is(Kind::kString)) {
+    Fail("TypeError: the block's result is no text but " + std::string(TypeName(value)));
+    return false;
+  }
+  *out_ += value.text();
+  return Emit();
+}
+
 Interpreter::Flow Interpreter::Execute(const Body& body) {
   for (const auto& node : body) {
     const Flow flow = Execute(*node);
@@ -270,7 +281,7 @@ Interpreter::Flow Interpreter::RunPlainLoop(const ForNode& node, const Value& it
   Flow flow = Flow::kNormal;
   while (flow == Flow::kNormal && cursor.Next(*this, &item)) {
     bool accepted = true;
-    if (node.test != nullptr && !Accept(node, frame_, item, &accepted)) return Flow::kFailed;
+    if (node.test != nullptr && !Accept(node, frame_, &item, &accepted)) return Flow::kFailed;
     if (accepted) flow = RunLoopBody(node, std::move(item), completed);
   }
   return flow;
@@ -285,12 +296,16 @@ Interpreter::Flow Interpreter::RunLoopBody(const ForNode& node, Value item, bool
   return flow == Flow::kContinue ? Flow::kNormal : flow;
 }
 
-bool Interpreter::Accept(const ForNode& node, Frame* frame, const Value& item, bool* accepted) {
+// Whether the loop's condition holds for an item. Where the target has several names, Python's
+// filter hands on a tuple of what they received instead of the item.
+bool Interpreter::Accept(const ForNode& node, Frame* frame, Value* item, bool* accepted) {
   Frame* const around = std::exchange(frame_, frame);
   Enter(node.test_scope);
-  if (!failed_ && Spend() && Assign(*node.test_target, item)) {
+  if (!failed_ && Spend() && Assign(*node.test_target, *item)) {
     const Value result = Evaluate(*node.test);
     *accepted = !result.failed() && Truth(result);
+    if (*accepted && node.test_target->kind == ExprKind::kTuple)
+      *item = Evaluate(*node.test_target);
   }
   frame_ = around;
   return !failed_;
@@ -315,7 +330,7 @@ Interpreter::Flow Interpreter::ExecuteFilterBlock(const FilterBlockNode& node) {
   std::string text = Capture([&] { flow = failed_ ? Flow::kFailed : Execute(node.body); });
   if (flow == Flow::kNormal) {
     const Value value = EvaluateBlockFilter(*node.filter, NewString(std::move(text)));
-    if (value.failed() || !AppendString(*this, value, out_) || !Emit()) flow = Flow::kFailed;
+    if (!EmitText(value)) flow = Flow::kFailed;
   }
   Leave(node.scope);
   return flow;
@@ -327,8 +342,7 @@ Interpreter::Flow Interpreter::ExecuteCallBlock(const CallBlockNode& node) {
   const Value value = node.call == nullptr
                           ? CallMacro(*caller.As<MacroObject>(), none)
                           : EvaluateCall(static_cast<const CallExpr&>(*node.call), &caller);
-  if (value.failed() || !AppendString(*this, value, out_) || !Emit()) return Flow::kFailed;
-  return Flow::kNormal;
+  return EmitText(value) ? Flow::kNormal : Flow::kFailed;
 }
 
 Interpreter::Flow Interpreter::ExecuteWith(const WithNode& node) {
