@@ -42,6 +42,21 @@ struct UnpackedRow {
   float* mins;
 };
 
+// Blocks lie at any address of a mapped file: access through these assumes no alignment.
+using AnyQ8_0 [[gnu::aligned(1)]] = ac_block_q8_0;
+using AnyQ4_0 [[gnu::aligned(1)]] = ac_block_q4_0;
+using AnyQ4_1 [[gnu::aligned(1)]] = ac_block_q4_1;
+using AnyQ5_0 [[gnu::aligned(1)]] = ac_block_q5_0;
+using AnyQ5_1 [[gnu::aligned(1)]] = ac_block_q5_1;
+using AnyIQ4_NL [[gnu::aligned(1)]] = ac_block_iq4_nl;
+using AnyMXFP4 [[gnu::aligned(1)]] = ac_block_mxfp4;
+using AnyQ2_K [[gnu::aligned(1)]] = ac_block_q2_k;
+using AnyQ3_K [[gnu::aligned(1)]] = ac_block_q3_k;
+using AnyQ4_K [[gnu::aligned(1)]] = ac_block_q4_k;
+using AnyQ5_K [[gnu::aligned(1)]] = ac_block_q5_k;
+using AnyQ6_K [[gnu::aligned(1)]] = ac_block_q6_k;
+using AnyIQ4_XS [[gnu::aligned(1)]] = ac_block_iq4_xs;
+
 inline float Half(const void* bits) {
   uint16_t value;
   memcpy(&value, bits, 2);
@@ -62,46 +77,46 @@ constexpr uint8_t kIq4Codes[16] = {
 constexpr float kMxfp4Offset = 12.0f;
 constexpr uint8_t kMxfp4Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
-inline void Unpack(const ac_block_q8_0* b, UnpackedRow out) {
+inline void Unpack(const AnyQ8_0* b, UnpackedRow out) {
   FlipBytes32(b->qs, kWideDot ? 0x80 : 0, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = kWideOffset * out.scales[0];
 }
 
-inline void Unpack(const ac_block_q4_0* b, UnpackedRow out) {
+inline void Unpack(const AnyQ4_0* b, UnpackedRow out) {
   SplitNibbles(b->qs, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = 8 * out.scales[0];
 }
 
-inline void Unpack(const ac_block_q4_1* b, UnpackedRow out) {
+inline void Unpack(const AnyQ4_1* b, UnpackedRow out) {
   SplitNibbles(b->qs, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = -Half(&b->m);
 }
 
-inline void Unpack(const ac_block_q5_0* b, UnpackedRow out) {
+inline void Unpack(const AnyQ5_0* b, UnpackedRow out) {
   SplitNibbles(b->qs, out.codes);
   AddBits(b->qh, 16, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = 16 * out.scales[0];
 }
 
-inline void Unpack(const ac_block_q5_1* b, UnpackedRow out) {
+inline void Unpack(const AnyQ5_1* b, UnpackedRow out) {
   SplitNibbles(b->qs, out.codes);
   AddBits(b->qh, 16, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = -Half(&b->m);
 }
 
-inline void Unpack(const ac_block_iq4_nl* b, UnpackedRow out) {
+inline void Unpack(const AnyIQ4_NL* b, UnpackedRow out) {
   SplitNibbles(b->qs, out.codes);
   LookUp(kIq4Codes, out.codes);
   out.scales[0] = Half(&b->d);
   out.mins[0] = kWideOffset * out.scales[0];
 }
 
-inline void Unpack(const ac_block_mxfp4* b, UnpackedRow out) {
+inline void Unpack(const AnyMXFP4* b, UnpackedRow out) {
   SplitNibbles(b->qs, out.codes);
   LookUp(kMxfp4Codes, out.codes);
   // Half of 2^(e - 127), because the codes are twice the levels; e = 255 is NaN.
@@ -111,7 +126,7 @@ inline void Unpack(const ac_block_mxfp4* b, UnpackedRow out) {
   out.mins[0] = kMxfp4Offset * out.scales[0];
 }
 
-inline void Unpack(const ac_block_q2_k* b, UnpackedRow out) {
+inline void Unpack(const AnyQ2_K* b, UnpackedRow out) {
   for (int half = 0; half < 2; ++half) {
     for (int pair = 0; pair < 4; ++pair) {
       const uint8_t* qs = b->qs + half * 32;
@@ -127,7 +142,7 @@ inline void Unpack(const ac_block_q2_k* b, UnpackedRow out) {
   }
 }
 
-inline void Unpack(const ac_block_q3_k* b, UnpackedRow out) {
+inline void Unpack(const AnyQ3_K* b, UnpackedRow out) {
   for (int half = 0; half < 2; ++half) {
     for (int pair = 0; pair < 4; ++pair) {
       for (int l = 0; l < 32; ++l) {
@@ -157,14 +172,14 @@ inline void ScalesAndMins(const uint8_t* packed, float d, float dmin, UnpackedRo
   }
 }
 
-inline void Unpack(const ac_block_q4_k* b, UnpackedRow out) {
+inline void Unpack(const AnyQ4_K* b, UnpackedRow out) {
   for (int pair = 0; pair < 4; ++pair) {
     SplitNibbles32(b->qs + pair * 32, out.codes + pair * 64);
   }
   ScalesAndMins(b->scales, Half(&b->d), Half(&b->dmin), out);
 }
 
-inline void Unpack(const ac_block_q5_k* b, UnpackedRow out) {
+inline void Unpack(const AnyQ5_K* b, UnpackedRow out) {
   for (int pair = 0; pair < 4; ++pair) {
     const uint8_t* qs = b->qs + pair * 32;
     uint8_t* codes = out.codes + pair * 64;
@@ -178,7 +193,7 @@ inline void Unpack(const ac_block_q5_k* b, UnpackedRow out) {
   ScalesAndMins(b->scales, Half(&b->d), Half(&b->dmin), out);
 }
 
-inline void Unpack(const ac_block_q6_k* b, UnpackedRow out) {
+inline void Unpack(const AnyQ6_K* b, UnpackedRow out) {
   for (int half = 0; half < 2; ++half) {
     const uint8_t* ql = b->ql + half * 64;
     const uint8_t* qh = b->qh + half * 32;
@@ -203,7 +218,7 @@ inline void Unpack(const ac_block_q6_k* b, UnpackedRow out) {
   }
 }
 
-inline void Unpack(const ac_block_iq4_xs* b, UnpackedRow out) {
+inline void Unpack(const AnyIQ4_XS* b, UnpackedRow out) {
   const float d = Half(&b->d);
   uint16_t high_bits;
   memcpy(&high_bits, &b->scales_h, 2);
@@ -220,7 +235,6 @@ inline void Unpack(const ac_block_iq4_xs* b, UnpackedRow out) {
 template <typename Block, int kColumns, int kGroup>
 void UnpackBlocks(const uint8_t* row, int64_t cols, UnpackedRow out) {
   for (int64_t c = 0; c < cols; c += kColumns, row += sizeof(Block)) {
-    // A type of alignment one or two at any address: every member is read through bytes or memcpy.
     Unpack(reinterpret_cast<const Block*>(row), out);
     out.codes += kColumns;
     out.scales += kColumns / kGroup;
