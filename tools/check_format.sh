@@ -10,10 +10,10 @@ if [ "${1:-}" = --fix ]; then
   printf '%s\0' "${files[@]}" | xargs -0 -n 20 -P "$(nproc)" "$tool" -i
   exit
 fi
-found=$(printf '%s\0' "${files[@]}" | xargs -0 -n 20 -P "$(nproc)" "$tool" --dry-run 2>&1 |
-  sed -n 's/:[0-9]*:[0-9]*: warning: .*-Wclang-format-violations.*//p' | sort | uniq -c || true)
+found=$(printf '%s\0' "${files[@]}" |
+  xargs -0 -n 1 -P "$(nproc)" sh -c '"$0" --dry-run -Werror "$1" 2>/dev/null || echo "$1"' "$tool" | sort)
 if [ -n "$found" ]; then
-  printf 'format: differences per file; run "make fmt"\n%s\n' "$found" >&2
+  printf 'format: these files differ; run "make fmt"\n%s\n' "$found" >&2
   exit 1
 fi
 echo "format: ${#files[@]} files"
