@@ -11,8 +11,9 @@
 namespace ac::app {
 namespace {
 
-Result<kv::KvType> ParseKvType(const std::string& text) {
-  if (text == "auto" || text == "bf16") return kv::KvType::kBF16;
+Result<kv::KvType> ParseKvType(const std::string& text, kv::KvType automatic) {
+  if (text == "auto") return automatic;
+  if (text == "bf16") return kv::KvType::kBF16;
   if (text == "f32") return kv::KvType::kF32;
   return InvalidArgument("[config] kv.type takes auto, bf16 or f32, not \"" + text + "\"");
 }
@@ -34,13 +35,14 @@ Result<OpenedModel> OpenModel(const Config& config, const std::string& requested
   return opened;
 }
 
-Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(
-    const Config& config, engine::EngineOptions options) const {
+Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& config,
+                                                                kv::KvType automatic) const {
   engine::KvBudget budget;
-  AC_ASSIGN_OR_RETURN(budget.type, ParseKvType(config.Text("kv.type")));
+  AC_ASSIGN_OR_RETURN(budget.type, ParseKvType(config.Text("kv.type"), automatic));
   budget.bytes = config.Integer("kv.memory_mb") << 20;
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, loaded->MakePages(budget));
-  return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages), options);
+  return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages),
+                                          engine::EngineOptions{});
 }
 
 Result<OpenedVocabulary> OpenVocabulary(const Config& config, const std::string& requested) {

@@ -17,9 +17,10 @@ struct OpenedModel {
   ResolvedModel resolved;
   std::unique_ptr<engine::LoadedModel> loaded;
 
-  // A new engine over this model with the configured KV budget.
-  Result<std::unique_ptr<engine::Engine>> MakeEngine(const Config& config,
-                                                     engine::EngineOptions options = {}) const;
+  // A new engine over this model with the configured KV budget. `automatic` is the element type
+  // that kv.type "auto" means here.
+  Result<std::unique_ptr<engine::Engine>> MakeEngine(
+      const Config& config, kv::KvType automatic = kv::KvType::kBF16) const;
 };
 
 Result<OpenedModel> OpenModel(const Config& config, const std::string& requested);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <tuple>
 
 #include "engine/internal/sequence.h"
 
@@ -150,8 +151,8 @@ bool Engine::Drain() {
 
 void Engine::Admit() {
   // Interactive requests first, then in order of arrival.
-  std::stable_sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
-    return a->request.priority < b->request.priority;
+  std::sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
+    return std::tie(a->request.priority, a->id) < std::tie(b->request.priority, b->id);
   });
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
     Sequence& sequence = *waiting_.front();

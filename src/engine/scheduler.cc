@@ -54,10 +54,10 @@ std::vector<PlannedChunk> PlanStep(std::span<const SequenceState> sequences,
     budget -= plan.back().count;
   }
   if (!plan.empty()) budget = std::min<int64_t>(budget, limits.mixed_prefill_tokens);
-  std::stable_sort(
-      prompts.begin(), prompts.end(), [](const SequenceState* a, const SequenceState* b) {
-        return std::tie(a->priority, a->client_tokens) < std::tie(b->priority, b->client_tokens);
-      });
+  // `prompts` points into `sequences`, so the address is the order of arrival.
+  std::sort(prompts.begin(), prompts.end(), [](const SequenceState* a, const SequenceState* b) {
+    return std::tie(a->priority, a->client_tokens, a) < std::tie(b->priority, b->client_tokens, b);
+  });
   for (const SequenceState* sequence : prompts) {
     if (budget <= 0) break;
     plan.push_back(ChunkOf(*sequence, budget));

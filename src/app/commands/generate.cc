@@ -82,7 +82,8 @@ Status Run(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   AC_ASSIGN_OR_RETURN(std::vector<int32_t> prompt,
                       PromptTokens(flags, opened.loaded->tokenizer()));
-  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(context.config));
+  // One sequence: exact keys and values cost little here.
+  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(context.config, kv::KvType::kF32));
   ProgressBar progress("reading the prompt", "tokens");
   const auto print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);

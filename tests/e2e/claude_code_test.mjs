@@ -1,0 +1,67 @@
+// Claude Code itself, in print mode with a clean home, against the real server.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Server, modules, temporaryFolder } from './server.mjs';
+
+let server;
+let home;
+let repository;
+
+before(async () => {
+  server = await Server.start();
+  home = temporaryFolder();
+  repository = temporaryFolder();
+  fs.writeFileSync(path.join(repository, 'README.md'), 'A test repository.\n');
+});
+after(async () => {
+  if (server) assert.equal(await server.stop(), 0);
+  for (const folder of [home, repository]) fs.rmSync(folder, { recursive: true, force: true });
+});
+
+async function claude(...args) {
+  const child = spawn(path.join(modules, '.bin', 'claude'), [...args, '--output-format', 'json'], {
+    cwd: repository,
+    env: {
+      HOME: home, PATH: '/usr/bin:/bin', TERM: 'dumb',
+      ANTHROPIC_BASE_URL: server.url, ANTHROPIC_API_KEY: 'local',
+      ANTHROPIC_MODEL: 'anthropic-local-built-in', CLAUDE_CODE_ATTRIBUTION_HEADER: '0',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_OUTPUT_TOKENS: '40',
+      CLAUDE_CODE_MAX_CONTEXT_TOKENS: '262144', CLAUDE_STREAM_IDLE_TIMEOUT_MS: '1800000',
+      CLAUDE_CODE_MAX_RETRIES: '1',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (data) => (output += data));
+  child.stderr.on('data', (data) => (errors += data));
+  await new Promise((resolve) => child.on('exit', resolve));
+  const line = output.split('\n').find((text) => text.startsWith('{'));
+  assert.ok(line, `no result from claude: ${output}\n${errors}\n${server.errors}`);
+  return JSON.parse(line);
+}
+
+test('a first turn with the whole agent prompt, then a warm one', { timeout: 600_000 }, async () => {
+  const first = await claude('-p', 'say hello');
+  assert.equal(first.is_error, false, JSON.stringify(first));
+  assert.equal(first.usage.cache_read_input_tokens, 0);
+  assert.ok(first.usage.input_tokens > 10_000, 'the agent sends its whole prompt');
+
+  const next = await claude('-p', 'and again', '--continue');
+  assert.equal(next.is_error, false, JSON.stringify(next));
+  const prompt = next.usage.input_tokens + next.usage.cache_read_input_tokens;
+  assert.ok(prompt >= first.usage.input_tokens);
+  assert.ok(next.usage.cache_read_input_tokens >= first.usage.input_tokens - 1,
+    `only ${next.usage.cache_read_input_tokens} of ${first.usage.input_tokens} tokens were reused`);
+});
+
+test('a new session in the same repository reuses tools and system prompt', { timeout: 600_000 }, async () => {
+  const reply = await claude('-p', 'a different question');
+  assert.equal(reply.is_error, false, JSON.stringify(reply));
+  const share = reply.usage.cache_read_input_tokens /
+    (reply.usage.input_tokens + reply.usage.cache_read_input_tokens);
+  assert.ok(share > 0.6, `only ${(100 * share).toFixed(1)} % came from the cache`);
+});

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""The command line as a user meets it: results on stdout, messages on stderr, exit codes 0, 1, 2."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+BINARY = os.environ["ANYCLAUDE_BINARY"]
+SHARED = pathlib.Path(os.environ.get("AC_SHARED_DIR", pathlib.Path(__file__).parents[2] / ".." / "shared")) / "data"
+
+
+def needs_shared(test):
+    if SHARED.exists() or os.environ.get("CI"):
+        return test
+    return unittest.skip("shared test data not on this machine")(test)
+
+
+class CommandLine(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.home = tempfile.mkdtemp()
+        cls.model = os.path.join(cls.home, "models", "tiny.gguf")
+        os.makedirs(os.path.dirname(cls.model))
+        cls.run_ok("models", "synth", "--shape", "tiny-qwen3", "--quant", "q8_0", "-o", cls.model)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.home)
+
+    @classmethod
+    def run_any(cls, *args, stdin="", env=None):
+        environment = {"PATH": os.environ["PATH"], "HOME": cls.home, "ANYCLAUDE_HOME": cls.home}
+        environment.update(env or {})
+        return subprocess.run([BINARY, *args], input=stdin, capture_output=True, text=True, timeout=120,
+                              env=environment, cwd=cls.home)
+
+    @classmethod
+    def run_ok(cls, *args, **kwargs):
+        done = cls.run_any(*args, **kwargs)
+        assert done.returncode == 0, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def fails(self, code, *args, **kwargs):
+        done = self.run_any(*args, **kwargs)
+        self.assertEqual(done.returncode, code, f"{args}\n{done.stdout}\n{done.stderr}")
+        self.assertEqual(done.stdout, "")
+        self.assertNotIn("terminate called", done.stderr)
+        return done.stderr
+
+    def test_every_command_explains_itself(self):
+        for command in ([], ["serve"], ["generate"], ["chat"], ["tokenize"], ["template"], ["models"],
+                        ["models", "ls"], ["models", "inspect"], ["models", "synth"], ["models", "quantize"],
+                        ["doctor"], ["config"], ["config", "show"]):
+            self.assertIn("--help", self.run_ok(*command, "--help"))
+
+    def test_wrong_flags_are_usage_errors(self):
+        for args in (["serve", "--nonsense"], ["nonsense"], [], ["models"], ["generate", "-n", "none"]):
+            self.fails(2, *args)
+
+    def test_a_missing_model_says_what_exists_and_how_to_get_one(self):
+        message = self.fails(1, "generate", "--model", "nowhere", "--prompt", "x")
+        self.assertIn("tiny", message)
+        self.assertIn("models synth", message)
+
+    def test_a_damaged_model_is_named(self):
+        broken = os.path.join(self.home, "broken.gguf")
+        with open(self.model, "rb") as whole, open(broken, "wb") as out:
+            out.write(whole.read(100_000))
+        self.assertIn("broken.gguf", self.fails(1, "generate", "--model", broken, "--prompt", "x"))
+
+    def test_generate_is_deterministic_and_speaks_json(self):
+        args = ["generate", "--model", "tiny", "--tokens", "1,2,3", "-n", "5", "--top-logprobs", "4", "--json"]
+        first, second = json.loads(self.run_ok(*args)), json.loads(self.run_ok(*args))
+        self.assertEqual(first["tokens"], second["tokens"])
+        self.assertEqual(len(first["tokens"]), 5)
+        for token, top in zip(first["tokens"], first["top"]):
+            self.assertEqual(len(top), 4)
+            self.assertEqual(token, top[0]["id"])
+            self.assertEqual(sorted((t["logprob"] for t in top), reverse=True), [t["logprob"] for t in top])
+
+    def test_sampling_depends_on_the_seed_alone(self):
+        args = ["generate", "--model", "tiny", "--prompt", "abc", "-n", "12", "--temperature", "1", "--json", "--seed"]
+        texts = [json.loads(self.run_ok(*args, seed))["tokens"] for seed in ("1", "1", "2")]
+        self.assertEqual(texts[0], texts[1])
+        self.assertNotEqual(texts[0], texts[2])
+
+    def test_tokenize_there_and_back(self):
+        text = "int main() { return 0; }\n\u00e9\u4e2d\U0001f600"
+        ids = json.loads(self.run_ok("tokenize", "--model", "tiny", "--text", text, "--json"))
+        self.assertTrue(all(isinstance(i, int) for i in ids))
+        back = self.run_ok("tokenize", "--model", "tiny", "--decode", stdin=json.dumps(ids))
+        self.assertEqual(back, text)
+        self.assertIn("no token id", self.fails(1, "tokenize", "--model", "tiny", "--decode", stdin="1 x"))
+
+    def test_template_prints_the_prompt_and_nothing_else(self):
+        request = os.path.join(self.home, "request.json")
+        template = os.path.join(self.home, "t.jinja")
+        with open(request, "w") as out:
+            json.dump({"messages": [{"role": "user", "content": "hi"}], "add_generation_prompt": True}, out)
+        with open(template, "w") as out:
+            out.write("{% for m in messages %}[{{ m.role }}]{{ m.content }}\n{% endfor %}"
+                      "{% if add_generation_prompt %}[assistant]{% endif %}")
+        self.assertEqual(self.run_ok("template", "--file", template, "--request", request), "[user]hi\n[assistant]")
+        self.assertIn("hi", self.run_ok("template", "--model", "tiny", "--request", request))
+        with open(template, "w") as out:
+            out.write("line one\n{% for %}")
+        self.assertIn("line 2", self.fails(1, "template", "--file", template, "--request", request))
+
+    def test_models_are_listed_inspected_and_converted(self):
+        self.assertIn("tiny", self.run_ok("models", "ls").split())
+        self.assertIn("architecture", self.run_ok("models", "inspect", "tiny"))
+        self.assertIsInstance(json.loads(self.run_ok("models", "inspect", "tiny", "--json", "--verify")), dict)
+        source = os.path.join(self.home, "f16.gguf")
+        self.run_ok("models", "synth", "--shape", "tiny-llama", "--quant", "f16", "-o", source)
+        target = os.path.join(self.home, "q4.gguf")
+        self.run_ok("models", "quantize", source, target, "--type", "q4_0")
+        self.assertLess(os.path.getsize(target), os.path.getsize(source) / 2)
+        self.run_ok("generate", "--model", target, "--prompt", "x", "-n", "2")
+        self.assertIn("q4_k_m", self.fails(1, "models", "quantize", source, target, "--type", "q99"))
+
+    def test_chat_answers_each_line(self):
+        self.assertGreaterEqual(self.run_ok("chat", "--model", "tiny", "-n", "4", stdin="hello\nagain\n").count("\n"), 2)
+
+    def test_settings_show_where_they_come_from(self):
+        with open(os.path.join(self.home, "config.json"), "w") as out:
+            out.write('{"port": 4999, "api_key": "very-secret"}')
+        try:
+            shown = self.run_ok("config", "show")
+            self.assertIn("4999", shown)
+            self.assertIn("user file", shown)
+            self.assertNotIn("very-secret", shown + self.run_ok("config", "show", "--json"))
+            with open(os.path.join(self.home, "config.json"), "w") as out:
+                out.write('{\n "port": }')
+            self.assertIn("line 2, column 10", self.fails(1, "config", "show"))
+        finally:
+            os.remove(os.path.join(self.home, "config.json"))
+
+    def test_a_busy_port_and_a_wrong_mode_are_named(self):
+        with socket.socket() as busy:
+            busy.bind(("127.0.0.1", 0))
+            busy.listen()
+            port = str(busy.getsockname()[1])
+            self.assertIn(port, self.fails(1, "serve", "--port", port))
+        self.assertIn("local", self.fails(1, "serve", "--mode", "sideways"))
+        self.assertIn("local", self.fails(1, "serve", env={"ANYCLAUDE_MODE": "sideways"}))
+
+    def test_listening_to_the_network_needs_a_key(self):
+        self.assertIn("api_key", self.fails(1, "serve", "--host", "0.0.0.0", "--port", "0"))
+
+    def test_an_unknown_kernel_table_is_a_start_up_error(self):
+        self.assertIn("sideways", self.fails(1, "generate", "--model", "tiny", "--prompt", "x",
+                                             env={"ANYCLAUDE_ISA": "sideways"}))
+
+    def test_doctor_checks_the_machine(self):
+        done = self.run_any("doctor", "--json")
+        checks = {entry["check"]: entry["verdict"] for entry in json.loads(done.stdout)}
+        self.assertEqual(set(checks), {"cpu", "kernels", "memory", "bandwidth", "models", "port", "clients", "home"})
+        self.assertEqual(done.returncode, 1 if "FAIL" in checks.values() else 0)
+
+    def test_serve_stops_on_a_signal(self):
+        server = subprocess.Popen([BINARY, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True, env={"HOME": self.home, "ANYCLAUDE_HOME": self.home})
+        lines = [server.stdout.readline() for _ in range(2)]
+        self.assertTrue(any("random weights" in line for line in lines), lines)
+        while "Ctrl-C" not in lines[-1] and lines[-1]:
+            lines.append(server.stdout.readline())
+        server.send_signal(signal.SIGINT)
+        self.assertEqual(server.wait(timeout=30), 0)
+        server.stdout.close()
+        server.stderr.close()
+
+    @needs_shared
+    def test_golden_models_answer_as_the_reference_does(self):
+        """Two prompts of every model through the command; model_reference_test compares all of them."""
+        files = sorted((SHARED / "golden").glob("*.golden.json"))
+        self.assertGreater(len(files), 10)
+        for golden in files:
+            exact = "F16" in golden.name
+            model = str(golden).replace(".golden.json", ".gguf")
+            for case in json.loads(golden.read_text())["cases"][:2]:
+                prompt = ",".join(map(str, case["prompt"]))
+                ours = json.loads(self.run_ok("generate", "--model", model, "--tokens", prompt, "-n", "24",
+                                              "--top-logprobs", "40", "--ignore-eos", "--json"))
+                self.compare(golden.name, exact, case, ours)
+
+    def compare(self, name, exact, case, ours):
+        errors = []
+        for step, theirs in enumerate(case["top"]):
+            mine = {entry["id"]: entry["logprob"] for entry in ours["top"][step]}
+            listed = [(entry["id"], entry["logprob"]) if isinstance(entry, dict) else tuple(entry) for entry in theirs]
+            errors += [abs(mine[token] - logprob) for token, logprob in listed if token in mine]
+            margin = listed[0][1] - listed[1][1]
+            if margin > (0.05 if exact else 0.5):
+                self.assertEqual(ours["tokens"][step], case["tokens"][step], f"{name} step {step}")
+            if ours["tokens"][step] != case["tokens"][step]:
+                break
+        self.assertGreater(len(errors), 5)
+        if exact:
+            self.assertLess(max(errors), 0.03, name)
+        else:
+            self.assertLess(sum(errors) / len(errors), 0.06, name)
+            self.assertLessEqual(sum(error > 0.25 for error in errors), 0.01 * len(errors), name)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

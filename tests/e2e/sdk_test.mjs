@@ -1,0 +1,170 @@
+// The public SDKs against the real server with the built-in model: every byte between them is real,
+// only the words are noise.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Server, load } from './server.mjs';
+
+const Anthropic = load('@anthropic-ai/sdk').default;
+const OpenAI = load('openai').default;
+
+let server;
+let anthropic;
+let openai;
+const ask = [{ role: 'user', content: 'Say something.' }];
+const tool = {
+  name: 'read_file',
+  description: 'Reads a file',
+  input_schema: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] },
+};
+
+before(async () => {
+  server = await Server.start();
+  anthropic = new Anthropic({ baseURL: server.url, apiKey: 'local', maxRetries: 0 });
+  openai = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'local', maxRetries: 0 });
+});
+after(async () => {
+  if (server) assert.equal(await server.stop(), 0);
+});
+
+test('anthropic: a whole message with exact usage', async () => {
+  const message = await anthropic.messages.create({ model: 'any-id', max_tokens: 12, messages: ask });
+  assert.equal(message.model, 'any-id');
+  assert.equal(message.role, 'assistant');
+  assert.ok(['end_turn', 'max_tokens'].includes(message.stop_reason));
+  assert.ok(message.usage.output_tokens >= 1 && message.usage.output_tokens <= 12);
+  assert.ok(message.usage.input_tokens > 0);
+});
+
+test('anthropic: a stream whose pieces make the final message', async () => {
+  const stream = anthropic.messages.stream({ model: 'm', max_tokens: 20, messages: ask });
+  let text = '';
+  stream.on('text', (piece) => (text += piece));
+  const message = await stream.finalMessage();
+  assert.equal(message.content.filter((b) => b.type === 'text').map((b) => b.text).join(''), text);
+});
+
+test('anthropic: count_tokens equals what a request is charged', async () => {
+  const request = { model: 'm', messages: [{ role: 'user', content: 'Count me, please: \u00e9\u4e2d' }], tools: [tool] };
+  const counted = await anthropic.messages.countTokens(request);
+  const message = await anthropic.messages.create({ ...request, max_tokens: 1 });
+  const usage = message.usage;
+  assert.equal(
+    usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+    counted.input_tokens);
+});
+
+test('anthropic: the second turn reads the first from the cache', async () => {
+  const long = 'All work and no play makes a long prompt. '.repeat(40);
+  const first = await anthropic.messages.create({
+    model: 'm', max_tokens: 8, temperature: 0, messages: [{ role: 'user', content: long }] });
+  const second = await anthropic.messages.create({
+    model: 'm', max_tokens: 8, temperature: 0,
+    messages: [{ role: 'user', content: long },
+               { role: 'assistant', content: first.content.length ? first.content : 'x' },
+               { role: 'user', content: 'And then?' }] });
+  const asked = first.usage.input_tokens + first.usage.cache_read_input_tokens;
+  assert.ok(second.usage.cache_read_input_tokens >= asked - 1,
+    `${second.usage.cache_read_input_tokens} of ${asked} tokens were reused`);
+});
+
+test('anthropic: the same seedless greedy question gives the same answer', async () => {
+  const request = { model: 'm', max_tokens: 16, temperature: 0, messages: ask };
+  const a = await anthropic.messages.create(request);
+  const b = await anthropic.messages.create(request);
+  assert.deepEqual(a.content, b.content);
+  assert.notEqual(a.id, b.id);
+});
+
+test('anthropic: models are listed with an id that clients accept', async () => {
+  const page = await anthropic.models.list();
+  assert.match(page.data[0].id, /^anthropic-local-/);
+});
+
+test('anthropic: errors have the classes of the SDK', async () => {
+  await assert.rejects(
+    anthropic.messages.create({ model: 'm', max_tokens: 5, messages: [{ role: 'robot', content: 'x' }] }),
+    (error) => error instanceof Anthropic.BadRequestError && /messages\.0\.role/.test(error.message));
+  await assert.rejects(
+    anthropic.messages.create({ model: 'm', max_tokens: 5,
+      messages: [{ role: 'user', content: 'x '.repeat(300_000) }] }),
+    (error) => error instanceof Anthropic.BadRequestError &&
+      /prompt is too long: \d+ tokens > \d+ maximum/.test(error.message));
+});
+
+test('anthropic: an aborted stream ends and the server goes on', async () => {
+  const controller = new AbortController();
+  const stream = await anthropic.messages.create(
+    { model: 'm', max_tokens: 30000, stream: true, messages: ask }, { signal: controller.signal });
+  let seen = 0;
+  await assert.rejects(async () => {
+    for await (const event of stream) {
+      if (event.type === 'content_block_delta' && ++seen === 3) controller.abort();
+    }
+    if (seen < 3) controller.abort(), controller.signal.throwIfAborted();
+  });
+  const message = await anthropic.messages.create({ model: 'm', max_tokens: 2, messages: ask });
+  assert.equal(message.type, 'message');
+});
+
+test('openai: chat completions, whole and streamed', async () => {
+  const whole = await openai.chat.completions.create({ model: 'm', max_tokens: 10, temperature: 0, messages: ask });
+  const stream = await openai.chat.completions.create({
+    model: 'm', max_tokens: 10, temperature: 0, messages: ask, stream: true,
+    stream_options: { include_usage: true } });
+  let text = '';
+  let usage;
+  for await (const chunk of stream) {
+    text += chunk.choices[0]?.delta?.content ?? '';
+    if (chunk.usage) usage = chunk.usage;
+  }
+  assert.equal(text, whole.choices[0].message.content ?? '');
+  assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
+  assert.ok(usage.prompt_tokens_details.cached_tokens > 0);
+});
+
+test('openai: log-probabilities of every token', async () => {
+  const reply = await openai.chat.completions.create({
+    model: 'm', max_tokens: 6, temperature: 0, messages: ask, logprobs: true, top_logprobs: 3 });
+  const entries = reply.choices[0].logprobs?.content ?? [];
+  for (const entry of entries) {
+    assert.equal(entry.top_logprobs.length, 3);
+    assert.ok(entry.logprob <= 0);
+  }
+});
+
+test('openai: several choices, completions, models', async () => {
+  const reply = await openai.chat.completions.create({ model: 'm', max_tokens: 4, n: 3, messages: ask });
+  assert.equal(reply.choices.length, 3);
+  const completion = await openai.completions.create({ model: 'm', max_tokens: 4, prompt: 'Once upon' });
+  assert.equal(completion.choices.length, 1);
+  const models = await openai.models.list();
+  assert.ok(models.data.length >= 1);
+});
+
+test('openai: responses, whole and streamed', async () => {
+  const whole = await openai.responses.create({ model: 'm', input: 'hello', max_output_tokens: 8 });
+  assert.ok(['completed', 'incomplete'].includes(whole.status));
+  const stream = await openai.responses.create({ model: 'm', input: 'hello', max_output_tokens: 8, stream: true });
+  const types = [];
+  for await (const event of stream) types.push(event.type);
+  assert.equal(types[0], 'response.created');
+  assert.match(types.at(-1), /^response\.(completed|incomplete)$/);
+});
+
+test('openai: a tool list is accepted and errors name the field', async () => {
+  const reply = await openai.chat.completions.create({
+    model: 'm', max_tokens: 4, messages: ask,
+    tools: [{ type: 'function', function: { name: tool.name, description: tool.description, parameters: tool.input_schema } }] });
+  assert.equal(reply.object, 'chat.completion');
+  await assert.rejects(
+    openai.chat.completions.create({ model: 'm', messages: 'no array' }),
+    (error) => error instanceof OpenAI.BadRequestError && /messages/.test(error.message));
+});
+
+test('many streams at once each end properly', async () => {
+  const ends = await Promise.all([...Array(16).keys()].map(async (i) => {
+    const stream = anthropic.messages.stream({ model: 'm', max_tokens: 24, messages: [{ role: 'user', content: `Number ${i}` }] });
+    return (await stream.finalMessage()).stop_reason;
+  }));
+  for (const end of ends) assert.ok(['end_turn', 'max_tokens'].includes(end), end);
+});
