@@ -21,6 +21,9 @@ after(async () => {
   for (const folder of [home, repository]) fs.rmSync(folder, { recursive: true, force: true });
 });
 
+// The built-in model rambles: a capital letter ends its turn, so that every reply is short.
+const extraBody = JSON.stringify({ stop_sequences: [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'] });
+
 async function claude(...args) {
   const child = spawn(path.join(modules, '.bin', 'claude'), [...args, '--output-format', 'json'], {
     cwd: repository,
@@ -28,7 +31,7 @@ async function claude(...args) {
       HOME: home, PATH: '/usr/bin:/bin', TERM: 'dumb',
       ANTHROPIC_BASE_URL: server.url, ANTHROPIC_API_KEY: 'local',
       ANTHROPIC_MODEL: 'anthropic-local-built-in', CLAUDE_CODE_ATTRIBUTION_HEADER: '0',
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_OUTPUT_TOKENS: '40',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', CLAUDE_CODE_MAX_OUTPUT_TOKENS: '2000', CLAUDE_CODE_EXTRA_BODY: extraBody,
       CLAUDE_CODE_MAX_CONTEXT_TOKENS: '262144', CLAUDE_STREAM_IDLE_TIMEOUT_MS: '1800000',
       CLAUDE_CODE_MAX_RETRIES: '1',
     },
@@ -47,15 +50,13 @@ async function claude(...args) {
 test('a first turn with the whole agent prompt, then a warm one', { timeout: 600_000 }, async () => {
   const first = await claude('-p', 'say hello');
   assert.equal(first.is_error, false, JSON.stringify(first));
-  assert.equal(first.usage.cache_read_input_tokens, 0);
   assert.ok(first.usage.input_tokens > 10_000, 'the agent sends its whole prompt');
 
   const next = await claude('-p', 'and again', '--continue');
   assert.equal(next.is_error, false, JSON.stringify(next));
-  const prompt = next.usage.input_tokens + next.usage.cache_read_input_tokens;
-  assert.ok(prompt >= first.usage.input_tokens);
   assert.ok(next.usage.cache_read_input_tokens >= first.usage.input_tokens - 1,
     `only ${next.usage.cache_read_input_tokens} of ${first.usage.input_tokens} tokens were reused`);
+  assert.ok(next.usage.input_tokens < 2_000, `${next.usage.input_tokens} tokens were computed again`);
 });
 
 test('a new session in the same repository reuses tools and system prompt', { timeout: 600_000 }, async () => {

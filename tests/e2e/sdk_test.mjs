@@ -96,12 +96,10 @@ test('anthropic: an aborted stream ends and the server goes on', async () => {
   const stream = await anthropic.messages.create(
     { model: 'm', max_tokens: 30000, stream: true, messages: ask }, { signal: controller.signal });
   let seen = 0;
-  await assert.rejects(async () => {
-    for await (const event of stream) {
-      if (event.type === 'content_block_delta' && ++seen === 3) controller.abort();
-    }
-    if (seen < 3) controller.abort(), controller.signal.throwIfAborted();
-  });
+  for await (const event of stream) {
+    if (event.type === 'content_block_delta' && ++seen === 3) controller.abort();
+  }
+  assert.ok(seen >= 3 && seen < 5000, `${seen} of 30000 tokens arrived`);
   const message = await anthropic.messages.create({ model: 'm', max_tokens: 2, messages: ask });
   assert.equal(message.type, 'message');
 });

@@ -10,7 +10,8 @@ export const modules = path.join(import.meta.dirname, '..', 'npm', 'node_modules
 const require = createRequire(path.join(modules, 'resolve.cjs'));
 export const load = (name) => require(name);
 
-export const binary = process.env.ANYCLAUDE_BINARY;
+export const binary =
+  process.env.ANYCLAUDE_BINARY ?? path.join(import.meta.dirname, '..', '..', 'build', 'anyclaude');
 
 export function temporaryFolder() {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'anyclaude-e2e-'));
