@@ -94,6 +94,14 @@ TEST_F(ConfigTest, RepositoryCannotChangeHostOrKey) {
   EXPECT_EQ(config->warnings().size(), 2u);
 }
 
+TEST_F(ConfigTest, TheDocumentationListsEveryKey) {
+  const Result<std::string> page = ReadFile(fs_, AC_SOURCE_DIR "/docs/formats/config.md");
+  ASSERT_TRUE(page.ok()) << page.status();
+  for (const SettingSpec& spec : Config::Specs()) {
+    EXPECT_NE(page->find("| `" + std::string(spec.key) + "` |"), std::string::npos) << spec.key;
+  }
+}
+
 TEST_F(ConfigTest, NamedFileMustExist) {
   variables_["ANYCLAUDE_CONFIG"] = root_ + "/nowhere.json";
   EXPECT_EQ(Load().status().code(), Code::kNotFound);
