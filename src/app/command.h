@@ -1,8 +1,8 @@
 // How a subcommand joins the program: one file in commands/, one line in commands/all.h.
 //
-// A command registers its flags with CLI11 and an action to run after parsing. Actions print results
-// on stdout, everything else on stderr, and return a Status: main turns it into the exit code
-// (0 ok, 1 failed, 2 usage).
+// A command registers its flags with CLI11 and an action to run after parsing. Actions print
+// results on stdout, everything else on stderr, and return a Status: main turns it into the exit
+// code (0 ok, 1 failed, 2 usage).
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -52,7 +52,8 @@ bool ParsesAs(const std::string& text) {
 Status CheckKind(const SettingSpec& spec, const std::string& value) {
   const std::string name(spec.key);
   switch (spec.kind) {
-    case ValueKind::kText: return OkStatus();
+    case ValueKind::kText:
+      return OkStatus();
     case ValueKind::kInteger:
       if (ParsesAs<int64_t>(value)) return OkStatus();
       return InvalidArgument(name + " takes a whole number, not \"" + value + "\"");
@@ -71,8 +72,8 @@ Status Flatten(const json::Value& value, const std::string& prefix,
                const std::function<Status(const std::string& key, std::string value)>& leaf) {
   if (const json::Object* object = value.if_object()) {
     for (const auto& member : *object) {
-      const std::string key = prefix.empty() ? std::string(member.key())
-                                             : prefix + "." + std::string(member.key());
+      const std::string key =
+          prefix.empty() ? std::string(member.key()) : prefix + "." + std::string(member.key());
       AC_RETURN_IF_ERROR(Flatten(member.value(), key, leaf));
     }
     return OkStatus();
@@ -97,7 +98,8 @@ const std::vector<SettingSpec>& Config::Specs() {
   using enum ValueKind;
   static const std::vector<SettingSpec> specs = {
       // key, kind, default, env, secret, allowed in a repository, help
-      {"mode", kText, "local", "ANYCLAUDE_MODE", false, true, "who answers: local (the embedded engine)"},
+      {"mode", kText, "local", "ANYCLAUDE_MODE", false, true,
+       "who answers: local (the embedded engine)"},
       {"model", kText, "", "", false, true,
        "GGUF file, model directory, or a name under models/; empty: the built-in one"},
       {"host", kText, "127.0.0.1", "", false, false,
@@ -110,7 +112,8 @@ const std::vector<SettingSpec>& Config::Specs() {
       {"kv.type", kText, "auto", "", false, true, "KV cache element type: auto, bf16 or f32"},
       {"kv.memory_mb", kInteger, "0", "", false, false,
        "memory for the KV cache; 0: a quarter of what is free"},
-      {"debug", kInteger, "0", "ANYCLAUDE_DEBUG", false, false, "log detail, 0 (quiet) to 3 (everything)"},
+      {"debug", kInteger, "0", "ANYCLAUDE_DEBUG", false, false,
+       "log detail, 0 (quiet) to 3 (everything)"},
       {"log.format", kText, "text", "", false, false, "text or json"},
       {"log.file", kText, "", "", false, false, "log file; empty: standard error"},
   };
@@ -119,11 +122,16 @@ const std::vector<SettingSpec>& Config::Specs() {
 
 std::string_view Config::SourceName(Source source) {
   switch (source) {
-    case Source::kDefault: return "default";
-    case Source::kUserFile: return "user file";
-    case Source::kProjectFile: return "project file";
-    case Source::kEnvironment: return "environment";
-    case Source::kFlag: return "flag";
+    case Source::kDefault:
+      return "default";
+    case Source::kUserFile:
+      return "user file";
+    case Source::kProjectFile:
+      return "project file";
+    case Source::kEnvironment:
+      return "environment";
+    case Source::kFlag:
+      return "flag";
   }
   return "unknown";
 }
@@ -147,8 +155,8 @@ Result<Config> Config::Load(const Environment& environment, FileSystem& fs,
                     ", which does not exist; create it or unset the variable");
   }
   AC_RETURN_IF_ERROR(config.LoadFile(fs, user_file, Source::kUserFile));
-  AC_RETURN_IF_ERROR(config.LoadFile(fs, JoinPath(working_directory, ".anyclauderc.json"),
-                                     Source::kProjectFile));
+  AC_RETURN_IF_ERROR(
+      config.LoadFile(fs, JoinPath(working_directory, ".anyclauderc.json"), Source::kProjectFile));
   for (const SettingSpec& spec : Specs()) {
     if (spec.env.empty()) continue;
     const auto value = environment(std::string(spec.env));

@@ -68,9 +68,10 @@ Result<ResolvedModel> ResolveModel(const Config& config, const std::string& requ
     message += "; under " + config.HomePath("models") + " there are:";
     for (const std::string& model : known) message += " " + model;
   }
-  return NotFound(message +
-                  ". Download a GGUF file or a safetensors/MLX folder and name its path, or make a "
-                  "test model with: anyclaude models synth --shape tiny-qwen3 --quant q8_0 -o t.gguf");
+  return NotFound(
+      message +
+      ". Download a GGUF file or a safetensors/MLX folder and name its path, or make a "
+      "test model with: anyclaude models synth --shape tiny-qwen3 --quant q8_0 -o t.gguf");
 }
 
 }  // namespace ac::app

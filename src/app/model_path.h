@@ -15,8 +15,8 @@ namespace ac::app {
 
 struct ResolvedModel {
   std::string path;
-  std::string name;        // how clients see it
-  bool built_in = false;   // random weights: answers make no sense
+  std::string name;       // how clients see it
+  bool built_in = false;  // random weights: answers make no sense
 };
 
 // Failure: kNotFound that lists what exists and says how to get a model.

@@ -29,8 +29,8 @@ Result<OpenedModel> OpenModel(const Config& config, const std::string& requested
   options.isa = isa == nullptr ? "" : isa;
   options.context_length = config.Integer("context");
   AC_ASSIGN_OR_RETURN(opened.loaded, engine::LoadedModel::Load(opened.resolved.path, options));
-  const std::string warning = weights::MemoryWarning(opened.loaded->file(),
-                                                     cpu::HostTopology().memory_available);
+  const std::string warning =
+      weights::MemoryWarning(opened.loaded->file(), cpu::HostTopology().memory_available);
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
   return opened;
 }

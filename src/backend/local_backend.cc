@@ -28,8 +28,7 @@ engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
   if (asked.presence_penalty) sampling.presence_penalty = *asked.presence_penalty;
   if (asked.frequency_penalty) sampling.frequency_penalty = *asked.frequency_penalty;
   for (const auto& [token, bias] : asked.logit_bias) {
-    sampling.logit_bias.emplace_back(static_cast<engine::TokenId>(token),
-                                     static_cast<float>(bias));
+    sampling.logit_bias.emplace_back(static_cast<engine::TokenId>(token), static_cast<float>(bias));
   }
   sampling.seed = asked.seed ? static_cast<uint64_t>(*asked.seed) : RandomSeed();
   settings.max_tokens = request.max_tokens.value_or(0);
@@ -43,7 +42,8 @@ engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
 Status CheckSupported(const chat::ChatRequest& request) {
   if (request.response_format.kind == chat::ResponseFormat::Kind::kJsonSchema &&
       request.response_format.strict) {
-    return Unsupported("response_format: strict JSON schemas are not supported by the local engine");
+    return Unsupported(
+        "response_format: strict JSON schemas are not supported by the local engine");
   }
   return OkStatus();
 }

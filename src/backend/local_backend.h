@@ -1,7 +1,7 @@
 // Answers conversations with the embedded engine.
 //
-// Start() posts the slow part (template, tokeniser) to preparation threads, submits to the engine and
-// turns its tokens into chat events: text, thinking, tool calls, usage. Thread-safe; must be
+// Start() posts the slow part (template, tokeniser) to preparation threads, submits to the engine
+// and turns its tokens into chat events: text, thinking, tool calls, usage. Thread-safe; must be
 // destroyed before the engine.
 #pragma once
 
@@ -21,9 +21,9 @@
 namespace ac::backend {
 
 struct LocalOptions {
-  std::string model_id;      // "qwen2.5-coder-7b-q4_k_m"
+  std::string model_id;  // "qwen2.5-coder-7b-q4_k_m"
   std::string display_name;
-  std::string architecture;  // decides the recommended sampling values
+  std::string architecture;       // decides the recommended sampling values
   chat::IdSource* ids = nullptr;  // null: random ones
   int preparation_threads = 1;
 };

@@ -13,9 +13,7 @@ class LocalCall::ChoiceSink : public engine::TokenSink {
   void OnStart(int64_t prompt_tokens, int64_t cached_tokens) override {
     call_->OnStart(choice_, prompt_tokens, cached_tokens);
   }
-  void OnProgress(int64_t done, int64_t total) override {
-    call_->OnProgress(choice_, done, total);
-  }
+  void OnProgress(int64_t done, int64_t total) override { call_->OnProgress(choice_, done, total); }
   void OnToken(const engine::TokenEvent& event) override { call_->OnToken(choice_, event); }
   void OnFinish(const engine::FinishInfo& info) override { call_->OnFinish(choice_, info); }
 

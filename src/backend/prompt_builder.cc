@@ -19,9 +19,9 @@ chat::Message TextMessage(chat::Role role, std::string text) {
 
 }  // namespace
 
-Result<std::unique_ptr<PromptBuilder>> PromptBuilder::Create(
-    const tokenizer::Tokenizer& tokenizer, const std::string& chat_template,
-    const std::string& tool_use_template) {
+Result<std::unique_ptr<PromptBuilder>> PromptBuilder::Create(const tokenizer::Tokenizer& tokenizer,
+                                                             const std::string& chat_template,
+                                                             const std::string& tool_use_template) {
   std::unique_ptr<PromptBuilder> builder(new PromptBuilder(tokenizer));
   builder->source_ = chat_template.empty() ? std::string(kChatMl) : chat_template;
   AC_ASSIGN_OR_RETURN(builder->main_, builder->Compile(builder->source_, "chat_template"));
@@ -42,8 +42,8 @@ Result<PromptBuilder::Form> PromptBuilder::Compile(const std::string& source,
   return form;
 }
 
-// Asks the template itself what it can express, with a conversation that has a system message in the
-// middle: templates refuse it, drop it, or show it.
+// Asks the template itself what it can express, with a conversation that has a system message in
+// the middle: templates refuse it, drop it, or show it.
 TemplateTraits PromptBuilder::Probe(const Form& form) const {
   constexpr std::string_view kMark = "MIDDLE-SYSTEM-MARK";
   chat::ChatRequest request;

@@ -8,16 +8,19 @@ namespace {
 using toolcall::Event;
 
 bool WasCut(engine::FinishReason reason) {
-  return reason == engine::FinishReason::kMaxTokens ||
-         reason == engine::FinishReason::kContextFull;
+  return reason == engine::FinishReason::kMaxTokens || reason == engine::FinishReason::kContextFull;
 }
 
 chat::StopReason StopReasonOf(const engine::FinishInfo& info, bool called_tool) {
   switch (info.reason) {
-    case engine::FinishReason::kStopString: return chat::StopReason::kStopSequence;
-    case engine::FinishReason::kMaxTokens: return chat::StopReason::kMaxTokens;
-    case engine::FinishReason::kContextFull: return chat::StopReason::kContextWindow;
-    default: return called_tool ? chat::StopReason::kToolUse : chat::StopReason::kEndTurn;
+    case engine::FinishReason::kStopString:
+      return chat::StopReason::kStopSequence;
+    case engine::FinishReason::kMaxTokens:
+      return chat::StopReason::kMaxTokens;
+    case engine::FinishReason::kContextFull:
+      return chat::StopReason::kContextWindow;
+    default:
+      return called_tool ? chat::StopReason::kToolUse : chat::StopReason::kEndTurn;
   }
 }
 
@@ -46,8 +49,7 @@ ReplyFormat ReplyFormat::ForChat(const chat::ChatRequest& request, toolcall::Fam
   return format;
 }
 
-ReplyStream::ReplyStream(int choice, std::shared_ptr<const ReplyFormat> format,
-                         chat::IdSource& ids)
+ReplyStream::ReplyStream(int choice, std::shared_ptr<const ReplyFormat> format, chat::IdSource& ids)
     : choice_(choice), format_(std::move(format)), ids_(&ids) {
   if (!format_->raw) {
     parser_ = toolcall::MakeParser(
@@ -91,19 +93,25 @@ void ReplyStream::Feed(std::string_view text, Events* out) {
 void ReplyStream::Apply(const std::vector<Event>& parsed, Events* out) {
   for (const Event& event : parsed) {
     switch (event.kind) {
-      case Event::Kind::kText: AddText(event.text, out); break;
-      case Event::Kind::kThinking: AddThinking(event.text, out); break;
+      case Event::Kind::kText:
+        AddText(event.text, out);
+        break;
+      case Event::Kind::kThinking:
+        AddThinking(event.text, out);
+        break;
       case Event::Kind::kCallStart:
         called_tool_ = true;
-        OpenBlock(Open::kTool,
-                  {.value = chat::ToolUse{.id = ids_->Next(chat::kToolUseIdPrefix),
-                                          .name = event.text}},
-                  out);
+        OpenBlock(
+            Open::kTool,
+            {.value = chat::ToolUse{.id = ids_->Next(chat::kToolUseIdPrefix), .name = event.text}},
+            out);
         break;
       case Event::Kind::kArgsDelta:
         Push(chat::ToolArgsDelta{.index = index_, .partial_json = event.text}, out);
         break;
-      case Event::Kind::kCallEnd: CloseBlock(out); break;
+      case Event::Kind::kCallEnd:
+        CloseBlock(out);
+        break;
     }
   }
 }
@@ -114,10 +122,10 @@ void ReplyStream::AddText(std::string_view text, Events* out) {
   if (called_tool_) return;
   if (open_ != Open::kText && parser_ != nullptr && IsBlank(text)) return;
   if (open_ != Open::kText) OpenBlock(Open::kText, {.value = chat::Text{}}, out);
-  Push(chat::TextDelta{.index = index_,
-                       .text = std::string(text),
-                       .logprobs = std::exchange(logprobs_, {})},
-       out);
+  Push(
+      chat::TextDelta{
+          .index = index_, .text = std::string(text), .logprobs = std::exchange(logprobs_, {})},
+      out);
 }
 
 void ReplyStream::AddThinking(std::string_view text, Events* out) {

@@ -57,7 +57,7 @@ class ReplyStream {
   }
 
   const int choice_;
-  std::shared_ptr<const ReplyFormat> format_;  // its tools are borrowed by the parser
+  std::shared_ptr<const ReplyFormat> format_;         // its tools are borrowed by the parser
   std::unique_ptr<toolcall::ToolCallParser> parser_;  // null when everything is text
   chat::IdSource* ids_;
   Open open_ = Open::kNothing;

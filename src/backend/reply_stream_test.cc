@@ -47,7 +47,8 @@ TEST(ReplyStream, RawTextIsOneBlock) {
 
 TEST(ReplyStream, TextThenCallAtEverySplit) {
   const std::string text =
-      "Reading.\n<tool_call>\n{\"name\": \"Read\", \"arguments\": {\"path\": \"a.txt\"}}\n</tool_call>";
+      "Reading.\n<tool_call>\n{\"name\": \"Read\", \"arguments\": {\"path\": "
+      "\"a.txt\"}}\n</tool_call>";
   for (size_t step = 1; step <= text.size(); ++step) {
     const auto choice = Collect(Hermes(), text, step);
     ASSERT_EQ(choice.blocks.size(), 2u) << step;

@@ -29,9 +29,15 @@ class ContextBuilder {
     if (!system.empty()) AddMessage("system", system);
     for (const chat::Message& message : request_.messages) {
       switch (message.role) {
-        case chat::Role::kUser: AddUser(message); break;
-        case chat::Role::kAssistant: AddAssistant(message); break;
-        case chat::Role::kSystem: AddSystem(message); break;
+        case chat::Role::kUser:
+          AddUser(message);
+          break;
+        case chat::Role::kAssistant:
+          AddAssistant(message);
+          break;
+        case chat::Role::kSystem:
+          AddSystem(message);
+          break;
       }
     }
     json::Object context;
@@ -41,8 +47,7 @@ class ContextBuilder {
     context["bos_token"] = options_.bos_token;
     context["eos_token"] = options_.eos_token;
     if (request_.thinking.mode != chat::ThinkingConfig::Mode::kUnset) {
-      context["enable_thinking"] =
-          request_.thinking.mode != chat::ThinkingConfig::Mode::kDisabled;
+      context["enable_thinking"] = request_.thinking.mode != chat::ThinkingConfig::Mode::kDisabled;
     }
     if (!request_.thinking.effort.empty()) context["reasoning_effort"] = request_.thinking.effort;
     return context;
@@ -128,8 +133,8 @@ class ContextBuilder {
     return text;
   }
 
-  // A deferred tool enters the prompt where it was looked up and nowhere else: adding it to the head
-  // would change the prefix of everything behind it.
+  // A deferred tool enters the prompt where it was looked up and nowhere else: adding it to the
+  // head would change the prefix of everything behind it.
   std::string DescribeTool(const std::string& name) {
     const auto it = tools_by_name_.find(name);
     if (it == tools_by_name_.end()) return "Tool " + name + " is available.";

@@ -15,8 +15,9 @@ namespace ac::backend {
 
 // What a particular template can express; found once per template by ProbeTemplate().
 struct TemplateTraits {
-  // A system message that is not the first one is rendered where it stands. Where a template refuses
-  // it, its text becomes a marked user message in the same place, so the prefix still holds.
+  // A system message that is not the first one is rendered where it stands. Where a template
+  // refuses it, its text becomes a marked user message in the same place, so the prefix still
+  // holds.
   bool system_anywhere = true;
   // The template renders `tools` itself.
   bool renders_tools = true;

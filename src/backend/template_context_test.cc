@@ -20,10 +20,11 @@ std::string Context(const std::string& body, ContextOptions options = {}) {
 }
 
 TEST(TemplateContext, SystemComesFirstAndBlocksAreJoined) {
-  EXPECT_EQ(Context(R"({"model":"m","max_tokens":1,
+  EXPECT_EQ(
+      Context(R"({"model":"m","max_tokens":1,
       "system":[{"type":"text","text":"A"},{"type":"text","text":"B"}],
       "messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"text","text":"y"}]}]})"),
-            R"({"messages":[{"role":"system","content":"A\n\nB"},{"role":"user","content":"x\ny"}]})");
+      R"({"messages":[{"role":"system","content":"A\n\nB"},{"role":"user","content":"x\ny"}]})");
 }
 
 TEST(TemplateContext, ToolCallsCarryTheirArgumentsAsAnObjectAndResultsTheirName) {
@@ -73,7 +74,8 @@ TEST(TemplateContext, DeferredToolsAppearWhereTheyAreReferencedAndNotInTheHead) 
 }
 
 TEST(TemplateContext, ImagesBecomeAStatedPlaceholder) {
-  const std::string context = Context(R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[
+  const std::string context =
+      Context(R"({"model":"m","max_tokens":1,"messages":[{"role":"user","content":[
       {"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}}]}]})");
   EXPECT_NE(context.find("[image of type image/png omitted"), std::string::npos) << context;
 }

@@ -63,17 +63,16 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
   }
   const int64_t capacity = pages_.total_pages() * pages_.layout().page_tokens;
   if (prompt >= capacity) {
-    return Status(Code::kResourceExhausted,
-                  "[engine] prompt of " + std::to_string(prompt) +
-                      " tokens needs more than the KV cache of " + std::to_string(capacity) +
-                      " tokens; raise kv.memory_mb");
+    return Status(Code::kResourceExhausted, "[engine] prompt of " + std::to_string(prompt) +
+                                                " tokens needs more than the KV cache of " +
+                                                std::to_string(capacity) +
+                                                " tokens; raise kv.memory_mb");
   }
   AC_RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
   for (const TokenId token : request.prompt) {
     if (token < 0 || token >= model_.vocab_size()) {
       return InvalidArgument("[engine] token " + std::to_string(token) +
-                             " is not in the vocabulary of " +
-                             std::to_string(model_.vocab_size()));
+                             " is not in the vocabulary of " + std::to_string(model_.vocab_size()));
     }
   }
   const int64_t room = std::min(context_length_, capacity) - prompt;
@@ -86,8 +85,8 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
                                          " requests are waiting; try again later");
   }
   const RequestId id = next_id_++;
-  auto sequence = std::make_unique<Sequence>(id, std::move(request), std::move(sink), tokenizer_,
-                                             clock_.Now());
+  auto sequence =
+      std::make_unique<Sequence>(id, std::move(request), std::move(sink), tokenizer_, clock_.Now());
   sequence->max_outputs = wanted;
   submitted_.push_back(std::move(sequence));
   ++stats_.queued;
@@ -107,7 +106,8 @@ EngineStats Engine::stats() const {
   return stats_;
 }
 
-// --- The engine thread ----------------------------------------------------------------------------
+// --- The engine thread
+// ----------------------------------------------------------------------------
 
 void Engine::Run() {
   while (Drain()) {
@@ -235,12 +235,12 @@ void Engine::Compute(const std::vector<PlannedChunk>& plan) {
   int64_t tokens = 0;
   for (const PlannedChunk& chunk : plan) {
     const Sequence& sequence = *Find(chunk.id);
-    batch.push_back({.tokens = std::span(sequence.tokens)
-                                   .subspan(static_cast<size_t>(chunk.begin),
-                                            static_cast<size_t>(chunk.count)),
-                     .position = chunk.begin,
-                     .pages = sequence.pages,
-                     .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone});
+    batch.push_back(
+        {.tokens = std::span(sequence.tokens)
+                       .subspan(static_cast<size_t>(chunk.begin), static_cast<size_t>(chunk.count)),
+         .position = chunk.begin,
+         .pages = sequence.pages,
+         .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone});
     tokens += chunk.count;
   }
   const size_t vocab = static_cast<size_t>(model_.vocab_size());
@@ -262,8 +262,7 @@ void Engine::Compute(const std::vector<PlannedChunk>& plan) {
   }
 }
 
-void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk,
-                    std::span<const float> logits) {
+void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits) {
   sequence.computed += chunk.count;
   client_tokens_[sequence.request.client] += chunk.count;
   if (!sequence.prompt_done()) {
@@ -288,11 +287,10 @@ void Engine::AcceptToken(Sequence& sequence, const SampledToken& sampled) {
   sequence.sampler.Accept(sampled.id);
   sequence.tokens.push_back(sampled.id);
   ++sequence.outputs;
-  const bool ends =
-      !request.ignore_end_tokens &&
-      (tokenizer_.IsEndOfGeneration(sampled.id) ||
-       std::find(request.stop_tokens.begin(), request.stop_tokens.end(), sampled.id) !=
-           request.stop_tokens.end());
+  const bool ends = !request.ignore_end_tokens &&
+                    (tokenizer_.IsEndOfGeneration(sampled.id) ||
+                     std::find(request.stop_tokens.begin(), request.stop_tokens.end(),
+                               sampled.id) != request.stop_tokens.end());
   TokenEvent event;
   event.id = sampled.id;
   event.logprobs = sampled.logprobs;

@@ -28,8 +28,8 @@ namespace ac::engine {
 struct Sequence;
 
 struct EngineOptions {
-  int max_running = 32;   // sequences that share a step
-  int max_queued = 256;   // beyond: kOverloaded
+  int max_running = 32;  // sequences that share a step
+  int max_queued = 256;  // beyond: kOverloaded
   int max_step_tokens = 512;
   int64_t context_length = 0;  // 0: the model's
   // A step aims at this long, so that cancellation and other streams wait no longer.

@@ -163,7 +163,8 @@ TEST_F(EngineTest, StopStringsEndTheTextBeforeThem) {
   const std::vector<TokenId> prompt = {1, 2, 3};
   const std::vector<TokenId> expected = model_.Continue(prompt, 10);
   GenerateRequest request = Greedy(prompt, 10);
-  request.stop_strings = {std::string{static_cast<char>(expected[4]), static_cast<char>(expected[5])}};
+  request.stop_strings = {
+      std::string{static_cast<char>(expected[4]), static_cast<char>(expected[5])}};
   const auto sink = Run(request);
   EXPECT_EQ(sink->info.reason, FinishReason::kStopString);
   EXPECT_EQ(sink->info.stop_string, request.stop_strings[0]);
@@ -290,7 +291,8 @@ TEST_F(EngineTest, RandomBranchingWorkloadEqualsTheModelAlone) {
       prompt.resize(1 + random() % prompt.size());
       for (auto n = random() % 6; n > 0; --n) prompt.push_back(static_cast<TokenId>(random() % 4));
       auto sink = std::make_shared<CollectingSink>();
-      const Result<RequestId> id = engine_->Submit(Greedy(prompt, static_cast<int64_t>(1 + random() % 12)), sink);
+      const Result<RequestId> id =
+          engine_->Submit(Greedy(prompt, static_cast<int64_t>(1 + random() % 12)), sink);
       ASSERT_TRUE(id.ok()) << id.status();
       if (random() % 5 == 0) engine_->Cancel(*id);
       calls.emplace_back(std::move(prompt), sink);

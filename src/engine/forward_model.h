@@ -1,7 +1,7 @@
 // What the engine needs of a model: logits for tokens. The seam between the engine and model/.
 //
-// Production is ModelForward (loaded_model.h) over model::Model; tests of serving use a scripted one,
-// so that everything but the weights is real. Called from the engine thread only.
+// Production is ModelForward (loaded_model.h) over model::Model; tests of serving use a scripted
+// one, so that everything but the weights is real. Called from the engine thread only.
 #pragma once
 
 #include <cstdint>

@@ -19,9 +19,9 @@
 namespace ac::engine {
 
 struct LoadOptions {
-  int threads = 0;              // 0: one per usable core
-  std::string isa;              // force a kernel table; empty: the best one
-  int64_t context_length = 0;   // 0: the model's own
+  int threads = 0;             // 0: one per usable core
+  std::string isa;             // force a kernel table; empty: the best one
+  int64_t context_length = 0;  // 0: the model's own
 };
 
 struct KvBudget {
@@ -47,8 +47,7 @@ class LoadedModel : public ForwardModel {
 
   int vocab_size() const override;
   int64_t context_length() const override;
-  Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages,
-                 float* logits) override;
+  Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override;
 
  private:
   LoadedModel();

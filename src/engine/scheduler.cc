@@ -26,8 +26,8 @@ StepLimits StepPacer::Limits() const {
   int tokens = std::min(max_tokens_, 64);
   if (seconds_per_token_ > 0) {
     const double fitting = target_seconds_ / seconds_per_token_;
-    tokens = static_cast<int>(std::clamp(fitting, double{kMinStepTokens},
-                                         static_cast<double>(max_tokens_)));
+    tokens = static_cast<int>(
+        std::clamp(fitting, double{kMinStepTokens}, static_cast<double>(max_tokens_)));
   }
   return {.max_tokens = tokens,
           .mixed_prefill_tokens = std::max(kMinStepTokens, tokens / kMixedShare)};

@@ -40,8 +40,8 @@ struct PlannedChunk {
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;
 };
 
-// Learns how long a token of prompt takes and sizes steps accordingly: a step that is too long delays
-// cancellations and other streams, one that is too short reads the weights too often.
+// Learns how long a token of prompt takes and sizes steps accordingly: a step that is too long
+// delays cancellations and other streams, one that is too short reads the weights too often.
 class StepPacer {
  public:
   StepPacer(int max_tokens, double target_seconds)

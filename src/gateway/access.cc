@@ -94,7 +94,8 @@ Status CheckAccess(const AccessPolicy& policy, const Caller& caller) {
   }
   // The key we hold drives the loop, so its length is all that timing could tell.
   if (!EqualInConstantTime(policy.api_key, key)) {
-    return Status(Code::kUnauthenticated, "[gateway] the key is not the one this server was started with");
+    return Status(Code::kUnauthenticated,
+                  "[gateway] the key is not the one this server was started with");
   }
   return OkStatus();
 }

@@ -14,8 +14,8 @@
 namespace ac::gateway {
 
 struct AccessPolicy {
-  std::string api_key;             // empty: no key needed (loopback only)
-  std::string listen_host;         // as configured, also accepted in Host headers
+  std::string api_key;      // empty: no key needed (loopback only)
+  std::string listen_host;  // as configured, also accepted in Host headers
 };
 
 struct Caller {

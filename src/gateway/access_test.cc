@@ -16,7 +16,8 @@ TEST(Access, LoopbackWithoutKeyIsOpen) {
 }
 
 TEST(Access, ReboundHostNamesAreRefused) {
-  for (const char* host : {"evil.example:4141", "127.0.0.1.evil.example", "0.0.0.0:4141", "127.evil.a.b"}) {
+  for (const char* host :
+       {"evil.example:4141", "127.0.0.1.evil.example", "0.0.0.0:4141", "127.evil.a.b"}) {
     EXPECT_EQ(CheckAccess(kOpen, {.host = host}).code(), Code::kPermissionDenied) << host;
   }
 }
@@ -35,7 +36,8 @@ TEST(Access, KeyIsTakenFromEitherHeader) {
   EXPECT_EQ(CheckAccess(kKeyed, {}).code(), Code::kUnauthenticated);
   EXPECT_EQ(CheckAccess(kKeyed, {.x_api_key = "secret-kez"}).code(), Code::kUnauthenticated);
   EXPECT_EQ(CheckAccess(kKeyed, {.x_api_key = "secret-key1"}).code(), Code::kUnauthenticated);
-  EXPECT_EQ(CheckAccess(kKeyed, {.authorization = "Basic secret-key"}).code(), Code::kUnauthenticated);
+  EXPECT_EQ(CheckAccess(kKeyed, {.authorization = "Basic secret-key"}).code(),
+            Code::kUnauthenticated);
 }
 
 TEST(Access, ErrorsNeverRepeatTheKey) {

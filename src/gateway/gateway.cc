@@ -13,8 +13,8 @@ using api::Dialect;
 using api::Endpoint;
 using http::Exchange;
 
-// What the shape of an error depends on. Paths both dialects have are told apart by the headers that
-// Anthropic's clients always send.
+// What the shape of an error depends on. Paths both dialects have are told apart by the headers
+// that Anthropic's clients always send.
 Dialect DialectOfPath(std::string_view path) {
   return path.starts_with("/v1/messages") ? Dialect::kAnthropic : Dialect::kOpenAi;
 }
@@ -25,8 +25,7 @@ Dialect DialectOfRequest(const http::Request& request) {
 
 void RespondError(Exchange& exchange, Dialect dialect, const Status& status) {
   const api::ErrorReply reply = api::EncodeError(dialect, status);
-  http::Response response =
-      http::Response::Make(reply.http_status, "application/json", reply.body);
+  http::Response response = http::Response::Make(reply.http_status, "application/json", reply.body);
   for (const auto& [name, value] : reply.headers) response.headers.Add(name, value);
   exchange.Respond(std::move(response));
 }
@@ -52,12 +51,17 @@ bool Matches(std::string_view pattern, std::string_view path) {
 
 Code CodeOfHttpStatus(int status) {
   switch (status) {
-    case 408: return Code::kDeadlineExceeded;
+    case 408:
+      return Code::kDeadlineExceeded;
     case 413:
-    case 431: return Code::kTooLarge;
-    case 503: return Code::kOverloaded;
-    case 500: return Code::kInternal;
-    default: return Code::kInvalidArgument;
+    case 431:
+      return Code::kTooLarge;
+    case 503:
+      return Code::kOverloaded;
+    case 500:
+      return Code::kInternal;
+    default:
+      return Code::kInvalidArgument;
   }
 }
 
@@ -111,10 +115,11 @@ void Gateway::Handle(http::Request request, ExchangePtr exchange) {
   }
   AccessPolicy policy = options_.access;
   if (found != nullptr && found->is_open) policy.api_key.clear();
-  const Status access = CheckAccess(policy, {.host = request.headers.Get("host"),
-                                             .origin = request.headers.Get("origin"),
-                                             .x_api_key = request.headers.Get("x-api-key"),
-                                             .authorization = request.headers.Get("authorization")});
+  const Status access =
+      CheckAccess(policy, {.host = request.headers.Get("host"),
+                           .origin = request.headers.Get("origin"),
+                           .x_api_key = request.headers.Get("x-api-key"),
+                           .authorization = request.headers.Get("authorization")});
   if (!access.ok()) return RespondError(*exchange, dialect, access);
   if (found == nullptr && path_known) {
     return RespondError(*exchange, dialect,
@@ -133,7 +138,8 @@ http::ErrorBody Gateway::WordError(int status, std::string_view message, std::st
   return {"application/json", reply.body};
 }
 
-// --- Routes ---------------------------------------------------------------------------------------
+// --- Routes
+// ---------------------------------------------------------------------------------------
 
 void Gateway::HandleMessages(const http::Request& request, const ExchangePtr& exchange) {
   StartReply(Endpoint::kMessages, request, exchange);
@@ -195,12 +201,12 @@ void Gateway::HandleModel(const http::Request& request, const ExchangePtr& excha
 }
 
 void Gateway::HandleRoot(const http::Request&, const ExchangePtr& exchange) {
-  const json::Object about{{"name", "anyclaude"},
-                           {"version", options_.version},
-                           {"endpoints",
-                            {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions",
-                             "/v1/completions", "/v1/responses", "/v1/models", "/health/live",
-                             "/health/ready", "/metrics"}}};
+  const json::Object about{
+      {"name", "anyclaude"},
+      {"version", options_.version},
+      {"endpoints",
+       {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/v1/completions",
+        "/v1/responses", "/v1/models", "/health/live", "/health/ready", "/metrics"}}};
   RespondJson(*exchange, json::WritePretty(about) + "\n");
 }
 
@@ -217,7 +223,8 @@ void Gateway::HandleMetrics(const http::Request&, const ExchangePtr& exchange) {
                                          obs::Metrics::Default().RenderPrometheus()));
 }
 
-// --- The ticker -----------------------------------------------------------------------------------
+// --- The ticker
+// -----------------------------------------------------------------------------------
 
 void Gateway::TickLoop() {
   while (true) {

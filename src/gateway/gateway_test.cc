@@ -112,9 +112,9 @@ TEST_F(GatewayTest, StreamsEventsInTheAnthropicOrder) {
   const RawReply reply = Ask("POST", "/v1/messages?beta=true", kAskStream);
   EXPECT_EQ(reply.status, 200);
   size_t at = 0;
-  for (const char* name : {"message_start", "content_block_start", "content_block_delta",
-                           "content_block_delta", "content_block_stop", "message_delta",
-                           "message_stop"}) {
+  for (const char* name :
+       {"message_start", "content_block_start", "content_block_delta", "content_block_delta",
+        "content_block_stop", "message_delta", "message_stop"}) {
     at = reply.body.find(std::string("event: ") + name + "\n", at);
     ASSERT_NE(at, std::string::npos) << name << " missing in\n" << reply.body;
     ++at;
@@ -167,9 +167,9 @@ TEST_F(GatewayTest, AClientThatLeavesEndsItsCall) {
   {
     RawConnection connection(server_->port());
     const std::string body = kAskStream;
-    ASSERT_TRUE(connection.Send(
-        "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
-        std::to_string(body.size()) + "\r\n\r\n" + body));
+    ASSERT_TRUE(
+        connection.Send("POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                        std::to_string(body.size()) + "\r\n\r\n" + body));
     std::string seen;
     ASSERT_TRUE(connection.ReceiveUntil("message_start", &seen));
     EXPECT_EQ(backend_.destroyed, 0);
@@ -193,7 +193,8 @@ TEST_F(GatewayTest, FinishedCallsAreForgotten) {
 TEST_F(GatewayTest, ListsModelsInBothDialects) {
   Start();
   EXPECT_NE(Ask("GET", "/v1/models").body.find("toy"), std::string::npos);
-  const RawReply anthropic = Ask("GET", "/v1/models?limit=1000", "", "anthropic-version: 2023-06-01\r\n");
+  const RawReply anthropic =
+      Ask("GET", "/v1/models?limit=1000", "", "anthropic-version: 2023-06-01\r\n");
   EXPECT_NE(anthropic.body.find("anthropic-local-toy"), std::string::npos) << anthropic.body;
   EXPECT_EQ(Ask("GET", "/v1/models/toy").status, 200);
   EXPECT_EQ(Ask("GET", "/v1/models/anthropic-local-toy").status, 200);

@@ -32,7 +32,8 @@ void ReplySession::Start(backend::Backend& backend, chat::ChatRequest request) {
     if (const auto self = weak.lock()) self->Drop();
   });
   exchange_->OnCut([weak] {
-    if (const auto self = weak.lock()) self->Fail(Unavailable("[gateway] the server is shutting down"));
+    if (const auto self = weak.lock())
+      self->Fail(Unavailable("[gateway] the server is shutting down"));
   });
   std::unique_ptr<backend::Call> call = backend.Start(std::move(request), shared_from_this());
   MutexLock lock(mutex_);
@@ -52,7 +53,8 @@ void ReplySession::OnEvent(chat::ChatEvent event) {
   }
   whole_.Apply(event);
   if (event.As<chat::MessageStop>() != nullptr) FinishWhole();
-  if (const auto* error = event.As<chat::Error>()) RespondError(error->status, error->retry_after_s);
+  if (const auto* error = event.As<chat::Error>())
+    RespondError(error->status, error->retry_after_s);
 }
 
 void ReplySession::EncodeToStream(const chat::ChatEvent& event) {
@@ -80,10 +82,9 @@ void ReplySession::FinishWhole() {
 
 void ReplySession::RespondError(const Status& status, int64_t retry_after_s) {
   done_ = true;
-  const api::ErrorReply reply = api::EncodeError(api::DialectOf(endpoint_), status,
-                                                 {.retry_after_s = retry_after_s});
-  http::Response response =
-      http::Response::Make(reply.http_status, "application/json", reply.body);
+  const api::ErrorReply reply =
+      api::EncodeError(api::DialectOf(endpoint_), status, {.retry_after_s = retry_after_s});
+  http::Response response = http::Response::Make(reply.http_status, "application/json", reply.body);
   for (const auto& [name, value] : reply.headers) response.headers.Add(name, value);
   exchange_->Respond(std::move(response));
 }

@@ -21,10 +21,10 @@ extern "C" {
 
 /* out[t, r] = sum over c of weights[r, c] * x'[t, c]
  *
- * What x' is belongs to the definition, the same for every table (docs/adr/0006-activation-rounding.md).
- * Weights in blocks of 32 or 256 columns: for each such block of a token's input, with m the
- * largest magnitude and s = 127 / m, x' = round_half_even(x * s) * (1 / s) in float arithmetic, and
- * 0 where m < AC_ROUND_MIN. All other weights: x' = x. */
+ * What x' is belongs to the definition, the same for every table
+ * (docs/adr/0006-activation-rounding.md). Weights in blocks of 32 or 256 columns: for each such
+ * block of a token's input, with m the largest magnitude and s = 127 / m, x' = round_half_even(x *
+ * s) * (1 / s) in float arithmetic, and 0 where m < AC_ROUND_MIN. All other weights: x' = x. */
 #define AC_ROUND_MIN 0x1p-100f
 
 struct ac_matmul {

@@ -1,8 +1,8 @@
 // How keys and values lie in a page.
 //
-// A page holds kPageTokens positions of one sequence for every layer: per layer first all keys, then
-// all values; within each, per KV head, per token, head_dim elements. So one head's keys of one page
-// are one contiguous block: attention reads it front to back.
+// A page holds kPageTokens positions of one sequence for every layer: per layer first all keys,
+// then all values; within each, per KV head, per token, head_dim elements. So one head's keys of
+// one page are one contiguous block: attention reads it front to back.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace ac::kv {
 
-// 64 tokens: small enough that a branch in the middle of a page copies little, large enough that page
-// tables stay short and a head's block (64 x 128 bf16 = 16 KB) streams well.
+// 64 tokens: small enough that a branch in the middle of a page copies little, large enough that
+// page tables stay short and a head's block (64 x 128 bf16 = 16 KB) streams well.
 inline constexpr int kPageTokens = 64;
 
 enum class KvType : uint8_t { kF32, kBF16 };

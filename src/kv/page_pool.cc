@@ -14,8 +14,7 @@ Result<PagePool> PagePool::Create(const PageLayout& layout, int64_t pages) {
   assert(layout.page_bytes() > 0);
   if (pages < 1) {
     return InvalidArgument("[kv] the KV cache needs at least one page of " +
-                           std::to_string(layout.page_bytes() >> 10) +
-                           " KiB; raise kv.memory_mb");
+                           std::to_string(layout.page_bytes() >> 10) + " KiB; raise kv.memory_mb");
   }
   PagePool pool;
   pool.layout_ = layout;

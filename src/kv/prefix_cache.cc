@@ -80,8 +80,8 @@ void PrefixCache::Lease::Release() {
   tokens_ = 0;
 }
 
-// The child that shares most leading tokens with `rest`. In lexicographic order it is a neighbour of
-// the place where `rest` would stand.
+// The child that shares most leading tokens with `rest`. In lexicographic order it is a neighbour
+// of the place where `rest` would stand.
 PrefixCache::Node* PrefixCache::Descend(Node* node, std::span<const TokenId> rest,
                                         int* common) const {
   *common = 0;
@@ -134,8 +134,8 @@ void PrefixCache::Publish(std::span<const TokenId> tokens, std::span<const PageI
   Node* node = root_.get();
   for (size_t i = 0; i * static_cast<size_t>(page_tokens_) < tokens.size(); ++i) {
     const size_t start = i * static_cast<size_t>(page_tokens_);
-    const auto mine = tokens.subspan(
-        start, std::min(static_cast<size_t>(page_tokens_), tokens.size() - start));
+    const auto mine =
+        tokens.subspan(start, std::min(static_cast<size_t>(page_tokens_), tokens.size() - start));
     int common = 0;
     Node* child = Descend(node, mine, &common);
     if (child != nullptr && common == static_cast<int>(mine.size())) {
@@ -149,8 +149,8 @@ void PrefixCache::Publish(std::span<const TokenId> tokens, std::span<const PageI
       RemoveLeaf(child);  // ours says the same and more
     }
     evictable_.erase(node);
-    auto [it, inserted] = node->children.emplace(
-        std::vector<TokenId>(mine.begin(), mine.end()), std::make_unique<Node>());
+    auto [it, inserted] = node->children.emplace(std::vector<TokenId>(mine.begin(), mine.end()),
+                                                 std::make_unique<Node>());
     assert(inserted);
     Node* fresh = it->second.get();
     fresh->parent = node;

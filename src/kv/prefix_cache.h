@@ -1,11 +1,11 @@
 // Remembers which token prefixes have their keys and values in the page pool.
 //
-// A tree whose every node is one page: its tokens (as many as a page holds; fewer only in a leaf) and
-// the page itself. A prompt is matched token by token, so two conversations that differ in the middle
-// of a page still share the pages before it, and the common part of that page can be copied.
+// A tree whose every node is one page: its tokens (as many as a page holds; fewer only in a leaf)
+// and the page itself. A prompt is matched token by token, so two conversations that differ in the
+// middle of a page still share the pages before it, and the common part of that page can be copied.
 //
-// Ownership: the tree holds one reference to each of its pages; sequences hold their own. Evicting a
-// node drops the tree's reference only. A Lease pins the matched path until it is destroyed.
+// Ownership: the tree holds one reference to each of its pages; sequences hold their own. Evicting
+// a node drops the tree's reference only. A Lease pins the matched path until it is destroyed.
 // Thread-safety: none; the engine thread owns the cache.
 #pragma once
 
@@ -63,13 +63,14 @@ class PrefixCache {
 
   Lease Match(std::span<const TokenId> tokens);
 
-  // Remembers `tokens` with the pages that hold them (ceil(tokens / page_tokens) of them). Pages the
-  // tree already has under the same tokens are kept; the caller's duplicates are simply not taken.
-  // A last page that is not full may be published only by a caller that writes no more into it.
+  // Remembers `tokens` with the pages that hold them (ceil(tokens / page_tokens) of them). Pages
+  // the tree already has under the same tokens are kept; the caller's duplicates are simply not
+  // taken. A last page that is not full may be published only by a caller that writes no more into
+  // it.
   void Publish(std::span<const TokenId> tokens, std::span<const PageId> pages);
 
-  // Drops unpinned leaves, least valuable first, until `count` references were given back or nothing
-  // more may go. Returns how many pages the tree let go. O(log n) each.
+  // Drops unpinned leaves, least valuable first, until `count` references were given back or
+  // nothing more may go. Returns how many pages the tree let go. O(log n) each.
   int Evict(int count);
 
   // Every page of the tree, unpinned or not.
@@ -93,9 +94,9 @@ class PrefixCache {
   PagePool& pool_;
   const int page_tokens_;
   std::unique_ptr<Node> root_;
-  // Unpinned leaves, least valuable first. Value follows GreedyDual: the cost of recomputing the page
-  // (which grows with its depth) on top of the value of what was evicted last, so that old pages
-  // sink relative to new ones without being touched.
+  // Unpinned leaves, least valuable first. Value follows GreedyDual: the cost of recomputing the
+  // page (which grows with its depth) on top of the value of what was evicted last, so that old
+  // pages sink relative to new ones without being touched.
   std::set<Node*, ByValue> evictable_;
   double floor_ = 0;
   uint64_t next_serial_ = 1;

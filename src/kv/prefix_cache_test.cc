@@ -18,9 +18,7 @@ PagePool MakePool(int64_t pages) {
   return std::move(pool).value();
 }
 
-
 std::vector<TokenId> Tokens(std::initializer_list<int> ids) { return {ids.begin(), ids.end()}; }
-
 
 class PrefixCacheTest : public ::testing::Test {
  protected:
@@ -137,8 +135,8 @@ TEST(PrefixCacheRandom, MatchesANaiveModelWithoutEvictions) {
   EXPECT_TRUE(cache.CheckIntegrity().ok()) << cache.CheckIntegrity();
 }
 
-// A million random matches, publishes, evictions and lease releases: what a page holds must always be
-// what the tree says, nothing pinned may go, and every invariant holds after every step.
+// A million random matches, publishes, evictions and lease releases: what a page holds must always
+// be what the tree says, nothing pinned may go, and every invariant holds after every step.
 TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
   constexpr int64_t kPages = 24;
   PagePool pool = MakePool(kPages);
@@ -154,7 +152,8 @@ TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
     const auto verify = [&](const Held& h) {
       std::vector<TokenId> seen;
       for (const PageId page : h.lease.pages()) {
-        seen.insert(seen.end(), content[static_cast<size_t>(page)].begin(), content[static_cast<size_t>(page)].end());
+        seen.insert(seen.end(), content[static_cast<size_t>(page)].begin(),
+                    content[static_cast<size_t>(page)].end());
       }
       if (h.lease.partial_page() != kNoPage) {
         const auto& partial = content[static_cast<size_t>(h.lease.partial_page())];
@@ -187,7 +186,7 @@ TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
             const size_t start = pages.size() * kTestPageTokens;
             const size_t end = std::min(h.tokens.size(), start + kTestPageTokens);
             content[static_cast<size_t>(*page)].assign(h.tokens.begin() + static_cast<long>(start),
-                                  h.tokens.begin() + static_cast<long>(end));
+                                                       h.tokens.begin() + static_cast<long>(end));
             own.push_back(*page);
             pages.push_back(*page);
           }

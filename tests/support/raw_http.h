@@ -106,9 +106,11 @@ inline RawReply ParseReply(const std::string& bytes) {
 inline RawReply RawRequest(uint16_t port, const std::string& method, const std::string& path,
                            const std::string& body = "", const std::string& headers = "") {
   RawConnection connection(port);
-  std::string request = method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + headers;
+  std::string request =
+      method + " " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + headers;
   if (!body.empty()) {
-    request += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    request +=
+        "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }
   if (!connection.connected() || !connection.Send(request + "\r\n" + body)) return {};
   return ParseReply(connection.ReceiveAll());

@@ -44,8 +44,7 @@ class ToyModel : public engine::ForwardModel {
   int vocab_size() const override { return vocab_; }
   int64_t context_length() const override { return context_; }
 
-  Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages,
-                 float* logits) override {
+  Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override {
     ++steps;
     largest_batch = std::max(largest_batch.load(), static_cast<int>(batch.size()));
     if (on_forward) {

@@ -33,15 +33,15 @@ Status Turn(const backend::PromptBuilder& prompts, engine::Engine& engine, const
   request.sampling = backend::RecommendedSampling(architecture);
   request.sampling.seed = seed;
   std::string answer;
-  AC_ASSIGN_OR_RETURN(const Generated generated,
-                      GenerateAndWait(
-                          engine, std::move(request),
-                          [&](std::string_view text) {
-                            answer += text;
-                            std::fwrite(text.data(), 1, text.size(), stdout);
-                            std::fflush(stdout);
-                          },
-                          nullptr));
+  AC_ASSIGN_OR_RETURN(const Generated generated, GenerateAndWait(
+                                                     engine, std::move(request),
+                                                     [&](std::string_view text) {
+                                                       answer += text;
+                                                       std::fwrite(text.data(), 1, text.size(),
+                                                                   stdout);
+                                                       std::fflush(stdout);
+                                                     },
+                                                     nullptr));
   fmt::print("\n");
   const engine::FinishInfo& info = generated.finish;
   fmt::print(stderr, "({} of {} prompt tokens from the cache, {:.2f} s to the first token)\n",
@@ -53,13 +53,13 @@ Status Turn(const backend::PromptBuilder& prompts, engine::Engine& engine, const
 Status Run(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   const weights::TokenizerSource& source = opened.loaded->file().tokenizer_source();
-  AC_ASSIGN_OR_RETURN(const auto prompts,
-                      backend::PromptBuilder::Create(opened.loaded->tokenizer(),
-                                                     source.chat_template, ""));
+  AC_ASSIGN_OR_RETURN(const auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(),
+                                                                         source.chat_template, ""));
   AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(context.config));
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   if (opened.resolved.built_in) {
-    fmt::print(stderr, "This is the built-in test model: its weights are random, so are its words.\n");
+    fmt::print(stderr,
+               "This is the built-in test model: its weights are random, so are its words.\n");
   }
   if (terminal) fmt::print(stderr, "Type a message; an empty line or Ctrl-D ends.\n");
   chat::ChatRequest conversation;

@@ -31,9 +31,12 @@ struct Check {
 
 std::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kOk: return "OK";
-    case Verdict::kWarn: return "WARN";
-    case Verdict::kFail: return "FAIL";
+    case Verdict::kOk:
+      return "OK";
+    case Verdict::kWarn:
+      return "WARN";
+    case Verdict::kFail:
+      return "FAIL";
   }
   return "?";
 }
@@ -44,15 +47,15 @@ Check CheckCpu() {
   Check check{.subject = "cpu", .finding = cpu::DescribeCpu()};
   if (cpu::HostFeatures().amx_refused) {
     check.verdict = Verdict::kWarn;
-    check.fix = "the CPU has AMX but the system refuses it; run outside the container or allow "
-                "arch_prctl";
+    check.fix =
+        "the CPU has AMX but the system refuses it; run outside the container or allow "
+        "arch_prctl";
   }
   return check;
 }
 
 Check CheckKernels() {
-  const Result<kernels::Selection> selection =
-      kernels::SelectTable(std::getenv("ANYCLAUDE_ISA"));
+  const Result<kernels::Selection> selection = kernels::SelectTable(std::getenv("ANYCLAUDE_ISA"));
   if (!selection.ok()) {
     return {Verdict::kFail, "kernels", selection.status().message(), "unset ANYCLAUDE_ISA"};
   }
@@ -103,8 +106,9 @@ Check CheckModels(const Config& config) {
     return {.subject = "models", .finding = "configured: " + model->path};
   }
   if (names.empty()) {
-    return {Verdict::kWarn, "models", "none in " + config.HomePath("models"),
-            "put a GGUF file there or use --model FILE; until then the built-in test model answers"};
+    return {
+        Verdict::kWarn, "models", "none in " + config.HomePath("models"),
+        "put a GGUF file there or use --model FILE; until then the built-in test model answers"};
   }
   return {.subject = "models",
           .finding = fmt::format("{} in {}", names.size(), config.HomePath("models"))};
@@ -114,13 +118,14 @@ Check CheckPort(const Config& config) {
   http::ServerOptions options;
   options.host = config.Text("host");
   options.port = static_cast<uint16_t>(config.Integer("port"));
-  const auto server = http::Server::Create(
-      options, [](http::Request, std::shared_ptr<http::Exchange>) {});
+  const auto server =
+      http::Server::Create(options, [](http::Request, std::shared_ptr<http::Exchange>) {});
   if (!server.ok()) {
     return {Verdict::kFail, "port", server.status().message(),
             "stop that program or choose another port with --port"};
   }
-  return {.subject = "port", .finding = fmt::format("{} is free on {}", options.port, options.host)};
+  return {.subject = "port",
+          .finding = fmt::format("{} is free on {}", options.port, options.host)};
 }
 
 std::optional<std::string> FindOnPath(const std::string& program) {
@@ -163,8 +168,9 @@ Check CheckHome(const Config& config) {
 
 Status Run(CommandContext& context, bool as_json) {
   const Config& config = context.config;
-  const Check checks[] = {CheckCpu(),          CheckKernels(),    CheckMemory(),  CheckBandwidth(),
-                          CheckModels(config), CheckPort(config), CheckClients(), CheckHome(config)};
+  const Check checks[] = {CheckCpu(),       CheckKernels(),      CheckMemory(),
+                          CheckBandwidth(), CheckModels(config), CheckPort(config),
+                          CheckClients(),   CheckHome(config)};
   int failed = 0;
   json::Array report;
   for (const Check& check : checks) {

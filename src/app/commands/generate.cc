@@ -63,7 +63,8 @@ json::Value ToJson(const Generated& generated, bool logprobs) {
     text += event.text;
     json::Array step;
     for (const engine::TokenLogprob& entry : event.logprobs.top) {
-      step.push_back(json::Object{{"id", entry.id}, {"logprob", static_cast<double>(entry.logprob)}});
+      step.push_back(
+          json::Object{{"id", entry.id}, {"logprob", static_cast<double>(entry.logprob)}});
     }
     top.push_back(std::move(step));
   }
@@ -80,8 +81,7 @@ json::Value ToJson(const Generated& generated, bool logprobs) {
 
 Status Run(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
-  AC_ASSIGN_OR_RETURN(std::vector<int32_t> prompt,
-                      PromptTokens(flags, opened.loaded->tokenizer()));
+  AC_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, PromptTokens(flags, opened.loaded->tokenizer()));
   // One sequence: exact keys and values cost little here.
   AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(context.config, kv::KvType::kF32));
   ProgressBar progress("reading the prompt", "tokens");
@@ -89,13 +89,13 @@ Status Run(CommandContext& context, const Flags& flags) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
-  AC_ASSIGN_OR_RETURN(
-      const Generated generated,
-      GenerateAndWait(*engine, MakeRequest(flags, std::move(prompt)),
-                      flags.json ? std::function<void(std::string_view)>() : print,
-                      [&](int64_t done, int64_t total) {
-                        progress.Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
-                      }));
+  AC_ASSIGN_OR_RETURN(const Generated generated,
+                      GenerateAndWait(*engine, MakeRequest(flags, std::move(prompt)),
+                                      flags.json ? std::function<void(std::string_view)>() : print,
+                                      [&](int64_t done, int64_t total) {
+                                        progress.Update(static_cast<uint64_t>(done),
+                                                        static_cast<uint64_t>(total));
+                                      }));
   if (flags.json) {
     fmt::print("{}\n", json::Write(ToJson(generated, flags.top_logprobs >= 0)));
     return OkStatus();
@@ -118,7 +118,8 @@ void RegisterGenerate(CLI::App& app, Action* chosen) {
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   AddModelOption(command, &flags->model);
   command->add_option("--prompt,-p", flags->prompt, "The prompt");
-  command->add_option("--file,-f", flags->file, "Read the prompt from a file (- for standard input)");
+  command->add_option("--file,-f", flags->file,
+                      "Read the prompt from a file (- for standard input)");
   command->add_option("--tokens", flags->tokens, "The prompt as token ids: 1,2,3");
   command->add_option("-n,--max-tokens", flags->n, "Tokens to generate")
       ->check(CLI::PositiveNumber);

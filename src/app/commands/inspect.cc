@@ -22,10 +22,14 @@ bool IsSupported(const std::string& architecture) {
 
 std::string_view ScalingName(weights::RopeScaling scaling) {
   switch (scaling) {
-    case weights::RopeScaling::kNone: return "none";
-    case weights::RopeScaling::kLinear: return "linear";
-    case weights::RopeScaling::kYarn: return "yarn";
-    case weights::RopeScaling::kLlama3: return "llama3";
+    case weights::RopeScaling::kNone:
+      return "none";
+    case weights::RopeScaling::kLinear:
+      return "linear";
+    case weights::RopeScaling::kYarn:
+      return "yarn";
+    case weights::RopeScaling::kLlama3:
+      return "llama3";
   }
   return "unknown";
 }

@@ -26,8 +26,8 @@ struct Flags {
 
 Result<weights::Recipe> ParseRecipe(const std::string& name) {
   if (const auto recipe = weights::RecipeByName(name)) return *recipe;
-  return InvalidArgument("[models] unknown type \"" + name + "\"; there are: " +
-                         std::string(weights::kRecipeNames));
+  return InvalidArgument("[models] unknown type \"" + name +
+                         "\"; there are: " + std::string(weights::kRecipeNames));
 }
 
 Status List(CommandContext& context, const Flags& flags) {
@@ -89,7 +89,8 @@ void RegisterModels(CLI::App& app, Action* chosen) {
                  });
   inspect->add_option("model", flags->model, "File, folder or name")->required();
   inspect->add_flag("--json", flags->json, "Print JSON");
-  inspect->add_flag("--verify", flags->verify, "Also read every weight and check that it is finite");
+  inspect->add_flag("--verify", flags->verify,
+                    "Also read every weight and check that it is finite");
 
   CLI::App* synth = AddCommand(*models, chosen, "synth",
                                "Make a model of a real shape with random weights, to measure speed",

@@ -50,7 +50,8 @@ void PrintReady(const std::string& url, const std::string& model, int64_t contex
                 bool built_in) {
   if (built_in) {
     fmt::print(
-        "Model: {} (made on this machine with random weights: it proves the whole path from socket\n"
+        "Model: {} (made on this machine with random weights: it proves the whole path from "
+        "socket\n"
         "       to logits, but its answers are noise; give a real one with --model FILE)\n",
         model);
   } else {
@@ -84,9 +85,9 @@ Status Run(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(config, ""));
   const weights::ModelFile& file = opened.loaded->file();
   const weights::TokenizerSource& source = file.tokenizer_source();
-  AC_ASSIGN_OR_RETURN(auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(),
-                                                                   source.chat_template,
-                                                                   source.tool_use_template));
+  AC_ASSIGN_OR_RETURN(
+      auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(), source.chat_template,
+                                                   source.tool_use_template));
   AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(config));
   backend::LocalOptions local;
   local.model_id = opened.resolved.name;

@@ -1,9 +1,10 @@
 // anyclaude template: the prompt a chat template makes of a request, byte for byte.
+#include "jinja/template.h"
+
 #include <cstdio>
 
 #include "app/commands/all.h"
 #include "app/open_model.h"
-#include "jinja/template.h"
 #include "json/json.h"
 
 namespace ac::app {

@@ -28,8 +28,7 @@ Status Run(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const std::string input, ReadTextOrFile(flags.text, flags.file));
   if (flags.decode) {
     AC_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, ParseTokenIds(input));
-    const std::string text =
-        vocabulary.tokenizer->Decode(ids, {.skip_special = flags.no_special});
+    const std::string text = vocabulary.tokenizer->Decode(ids, {.skip_special = flags.no_special});
     std::fwrite(text.data(), 1, text.size(), stdout);
     return OkStatus();
   }
@@ -57,8 +56,9 @@ void RegisterTokenize(CLI::App& app, Action* chosen) {
   command->add_option("--text,-t", flags->text, "The text itself");
   command->add_flag("--json", flags->json, "Print a JSON array of ids");
   command->add_flag("--decode", flags->decode, "The input is ids; print their text");
-  command->add_flag("--no-special", flags->no_special,
-                    "Treat special tokens in the text as plain text; leave them out of decoded text");
+  command->add_flag(
+      "--no-special", flags->no_special,
+      "Treat special tokens in the text as plain text; leave them out of decoded text");
 }
 
 }  // namespace ac::app

@@ -47,7 +47,7 @@ struct Sequence {
   std::vector<kv::PageId> pages;  // one reference each
   kv::PrefixCache::Lease lease;   // keeps the shared ones in the tree
 
-  bool started = false;   // OnStart was called
+  bool started = false;  // OnStart was called
   bool finished = false;
   FinishInfo info;
   Nanos submitted{0};

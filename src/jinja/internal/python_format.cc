@@ -200,8 +200,8 @@ class PercentFormatter {
       : in_(in), format_(format.text()), markup_(format.safe()), arguments_(arguments) {
     is_tuple_ = arguments.Is(Kind::kTuple);
     // Python takes whatever can be subscripted for a mapping, undefined too.
-    is_mapping_ = arguments.undefined() || arguments.Is(Kind::kDict) ||
-                  arguments.Is(Kind::kList) || arguments.Is(Kind::kRange);
+    is_mapping_ = arguments.undefined() || arguments.Is(Kind::kDict) || arguments.Is(Kind::kList) ||
+                  arguments.Is(Kind::kRange);
   }
 
   Value Run() {
