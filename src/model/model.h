@@ -64,8 +64,8 @@ class Model {
   // pages. `logits` receives the rows asked for, [CountLogitRows(batch), vocab_size], in the order
   // of the chunks; null when there are none. Weights are read once per block of the whole batch.
   //
-  // A token's result does not depend on how prompts are cut into chunks nor on what else is in the
-  // batch: exactly with the reference table, within rounding with the others.
+  // A token's logits do not depend on how prompts are cut into chunks nor on what else is in the
+  // batch, bit for bit (docs/adr/0007-batch-invariance.md).
   // Fails with kInvalidArgument, having written nothing, on token ids outside the vocabulary or a
   // block table that is too short.
   Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits);

@@ -31,6 +31,7 @@ inline V Pow2(V n) {  // n whole, in [-126, 127]
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
 }
+// Lanes i and i + 4 first, then halves of that: SumTree() in matmul.h adds in the same order.
 inline float Sum(V v) {
   const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -113,11 +114,24 @@ inline void FlipBytes32(const int8_t* from, int flip, uint8_t* to) {
                       _mm256_xor_si256(bytes, _mm256_set1_epi8(static_cast<char>(flip))));
 }
 
-// Lane i of the result is value[4 * i / kGroup]: the scale of the columns in that lane.
+// Lane-wise sums of pairs: four vectors to one that holds, in half h, a[h], b[h], c[h], d[h], each
+// the sum of that vector's half h.
+inline VI HalfSums(VI a, VI b, VI c, VI d) {
+  const VI ab = _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+  const VI cd = _mm256_add_epi32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+  return _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+}
+// Dots of kWidth consecutive groups of columns, given as kGroup / 4 vectors of Dot() results: lane
+// i is the sum over group i.
 template <int kGroup>
-inline V Expand(const float* values) {
-  if (kGroup == 32) return _mm256_set1_ps(values[0]);
-  return _mm256_insertf128_ps(_mm256_set1_ps(values[0]), _mm_set1_ps(values[1]), 1);
+inline VI GroupSums(const VI* dots) {
+  const VI first = HalfSums(dots[0], dots[1], dots[2], dots[3]);
+  if (kGroup == 16) {
+    return _mm256_permutevar8x32_epi32(first, _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0));
+  }
+  const VI second = HalfSums(dots[4], dots[5], dots[6], dots[7]);
+  return _mm256_add_epi32(_mm256_permute2x128_si256(first, second, 0x20),
+                          _mm256_permute2x128_si256(first, second, 0x31));
 }
 
 // rows[i][j] to rows[j][i].

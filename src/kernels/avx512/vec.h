@@ -28,7 +28,13 @@ inline V Fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }    // a * b + c
 inline V Fnma(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
 inline V Round(V a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
 inline V Pow2(V n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }  // n whole
-inline float Sum(V v) { return _mm512_reduce_add_ps(v); }
+// Lanes i and i + 8 first, then halves of that: SumTree() in matmul.h adds in the same order.
+inline float Sum(V v) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
 inline float MaxOf(V v) { return _mm512_reduce_max_ps(v); }
 
 inline float HalfToFloat(uint16_t bits) { return _cvtsh_ss(bits); }
@@ -96,13 +102,28 @@ inline void FlipBytes32(const int8_t* from, int flip, uint8_t* to) {
                       _mm256_xor_si256(bytes, _mm256_set1_epi8(static_cast<char>(flip))));
 }
 
-// Lane i of the result is value[4 * i / kGroup]: the scale of the columns in that lane.
+// Lane-wise sums of pairs: four vectors to one that holds, in quarter q, a[q], b[q], c[q], d[q],
+// each the sum of that vector's quarter q.
+inline VI QuarterSums(VI a, VI b, VI c, VI d) {
+  const VI ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  const VI cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+  return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+}
+// Dots of kWidth consecutive groups of columns, given as kGroup / 4 vectors of Dot() results: lane
+// i is the sum over group i.
 template <int kGroup>
-inline V Expand(const float* values) {
-  const __m512i index = kGroup == 32
-                            ? _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0)
-                            : _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-  return _mm512_permutexvar_ps(index, _mm512_castps128_ps512(_mm_loadu_ps(values)));
+inline VI GroupSums(const VI* dots) {
+  const VI first = QuarterSums(dots[0], dots[1], dots[2], dots[3]);
+  if (kGroup == 16) {
+    const VI order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    return _mm512_permutexvar_epi32(order, first);
+  }
+  const VI second = QuarterSums(dots[4], dots[5], dots[6], dots[7]);
+  const VI sums = _mm512_add_epi32(_mm512_shuffle_i32x4(first, second, 0x88),
+                                   _mm512_shuffle_i32x4(first, second, 0xdd));
+  // Groups 0 2 4 6, 1 3 5 7, 8 10 12 14, 9 11 13 15.
+  const VI order = _mm512_set_epi32(15, 11, 14, 10, 13, 9, 12, 8, 7, 3, 6, 2, 5, 1, 4, 0);
+  return _mm512_permutexvar_epi32(order, sums);
 }
 
 // rows[i][j] to rows[j][i].

@@ -1,5 +1,9 @@
 // Matrix products over the vectors of the including file's vec.h.
 //
+// A result has the same bits however many tokens are computed with it: both ways below sum integers
+// per group of columns (exact), then add group g to partial sum g mod kWidth, then the partial sums
+// in SumTree()'s order.
+//
 // Quantised weights: inputs are packed to signed bytes (the rounding of table.h), weights unpacked
 // to unsigned ones, products summed in integers per group of columns and scaled in floats. Few
 // tokens: each row is a dot product along the columns. Many: a panel of kWidth rows is turned so
@@ -40,7 +44,7 @@ const float* SumsOf(const PackedRow& x) {
   return kGroup == 32 ? x.sums32 : x.sums16;
 }
 
-inline int64_t PaddedCols(int64_t cols) { return RoundUp(cols, 256); }
+inline int64_t PaddedCols(int64_t cols) { return RoundUp(cols, 512); }
 inline int64_t PackedRowBytes(int64_t cols) { return PaddedCols(cols) * 7 / 4; }
 
 inline PackedRow RowOf(const void* packed, int64_t token, int64_t cols) {
@@ -111,7 +115,6 @@ struct CodeScratch {
   float* panel_scales;  // [groups, kWidth]
   float* panel_mins;    // [groups, kWidth]
   UnpackedRow row;      // one row, padded with zeros
-  float* products;      // [groups] scale of weights times scale of inputs
 };
 
 inline CodeScratch CodeScratchOf(void* scratch, int64_t cols) {
@@ -124,7 +127,6 @@ inline CodeScratch CodeScratchOf(void* scratch, int64_t cols) {
   s.row.codes = reinterpret_cast<uint8_t*>(s.panel_mins + groups * kWidth);
   s.row.scales = reinterpret_cast<float*>(s.row.codes + padded);
   s.row.mins = s.row.scales + groups;
-  s.products = s.row.mins + groups;
   return s;
 }
 
@@ -132,7 +134,7 @@ inline size_t CodeScratchBytes(int64_t cols) {
   const int64_t padded = PaddedCols(cols);
   const int64_t groups = padded / 16;
   return static_cast<size_t>(padded * (kWidth + 1) +
-                             groups * (2 * kWidth + 3) * static_cast<int64_t>(sizeof(float)));
+                             groups * (2 * kWidth + 2) * static_cast<int64_t>(sizeof(float)));
 }
 
 // True when the codes of this type must be made signed for Dot's sake.
@@ -145,40 +147,34 @@ inline VI DotOf(VI sum, VI codes, VI x) {
 
 // One row times one token.
 template <int kGroup, bool kSigned>
-float RowDot(const CodeScratch& s, PackedRow x, int64_t cols) {
+float RowDot(const UnpackedRow& row, PackedRow x, int64_t cols) {
   constexpr int kColumns = kWidth * 4;
-  const int64_t padded = RoundUp(cols, 64);
-  const float* sums = SumsOf<kGroup>(x);
   const float* scales = ScalesOf<kGroup>(x);
-  V minima = Zero();
-  for (int64_t g = 0; g < PaddedCols(cols) / kGroup; g += kWidth) {
-    minima = Fma(Load(s.row.mins + g), Load(sums + g), minima);
+  const float* sums = SumsOf<kGroup>(x);
+  V sum = Zero();
+  for (int64_t g = 0; g < cols / kGroup; g += kWidth) {
+    VI dots[kGroup / 4];
+    for (int i = 0; i < kGroup / 4; ++i) {
+      const int64_t c = g * kGroup + i * kColumns;
+      dots[i] = DotOf<kSigned>(ZeroI(), LoadI(row.codes + c), LoadI(x.bytes + c));
+    }
+    const V products = Mul(Load(row.scales + g), Load(scales + g));
+    sum = Fma(ToFloat(GroupSums<kGroup>(dots)), products, sum);
+    sum = Fnma(Load(row.mins + g), Load(sums + g), sum);
   }
-  for (int64_t g = 0; g < PaddedCols(cols) / kGroup; g += kWidth) {
-    Store(s.products + g, Mul(Load(s.row.scales + g), Load(scales + g)));
-  }
-  V even = Zero();
-  V odd = Zero();
-  for (int64_t c = 0; c < padded; c += 2 * kColumns) {
-    const VI first = DotOf<kSigned>(ZeroI(), LoadI(s.row.codes + c), LoadI(x.bytes + c));
-    even = Fma(ToFloat(first), Expand<kGroup>(s.products + c / kGroup), even);
-    if (c + kColumns >= padded) break;
-    const int64_t d = c + kColumns;
-    const VI second = DotOf<kSigned>(ZeroI(), LoadI(s.row.codes + d), LoadI(x.bytes + d));
-    odd = Fma(ToFloat(second), Expand<kGroup>(s.products + d / kGroup), odd);
-  }
-  return Sum(Sub(Add(even, odd), minima));
+  return Sum(sum);
 }
 
 template <int kGroup, bool kSigned>
 void FewTokens(const ac_matmul* m, int64_t begin, int64_t end, const CodeScratch& s) {
   const int64_t cols = m->weights->cols;
   memset(s.row.codes, 0, static_cast<size_t>(PaddedCols(cols)));
-  memset(s.row.scales, 0, static_cast<size_t>(PaddedCols(cols) / 16) * 3 * sizeof(float));
+  memset(s.row.scales, 0, static_cast<size_t>(PaddedCols(cols) / 16) * 2 * sizeof(float));
   for (int64_t r = begin; r < end; ++r) {
     UnpackRow(m->weights, r, s.row);
     for (int64_t t = 0; t < m->tokens; ++t) {
-      m->out[t * m->out_stride + r] = RowDot<kGroup, kSigned>(s, RowOf(m->packed, t, cols), cols);
+      m->out[t * m->out_stride + r] =
+          RowDot<kGroup, kSigned>(s.row, RowOf(m->packed, t, cols), cols);
     }
   }
 }
@@ -205,30 +201,42 @@ inline void TurnPanel(const ac_matrix* w, int64_t first, int64_t count, int grou
   }
 }
 
+// The sum of kWidth vectors, in the order in which Sum() adds lanes.
+inline V SumTree(V* parts) {
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) parts[i] = Add(parts[i], parts[i + half]);
+  }
+  return parts[0];
+}
+
 // The panel times kTokens tokens; results in out[t], one lane per row.
 template <int kGroup, bool kSigned, int kTokens>
 inline void PanelDot(const CodeScratch& s, const PackedRow* x, int64_t cols, V* out) {
-  V sums[kTokens];
-  for (int t = 0; t < kTokens; ++t) sums[t] = Zero();
-  for (int64_t g = 0; g < cols / kGroup; ++g) {
-    VI dots[kTokens];
-    for (int t = 0; t < kTokens; ++t) dots[t] = ZeroI();
-    const uint8_t* codes = s.panel + g * kGroup * kWidth;
-    for (int c = 0; c < kGroup; c += 4) {
-      const VI four = LoadI(codes + c * kWidth);
+  V parts[kTokens][kWidth];
+  for (int part = 0; part < kWidth; ++part) {
+    V sums[kTokens];
+    for (int t = 0; t < kTokens; ++t) sums[t] = Zero();
+    for (int64_t g = part; g < cols / kGroup; g += kWidth) {
+      VI dots[kTokens];
+      for (int t = 0; t < kTokens; ++t) dots[t] = ZeroI();
+      const uint8_t* codes = s.panel + g * kGroup * kWidth;
+      for (int c = 0; c < kGroup; c += 4) {
+        const VI four = LoadI(codes + c * kWidth);
+        for (int t = 0; t < kTokens; ++t) {
+          dots[t] = DotOf<kSigned>(dots[t], four, Broadcast4(x[t].bytes + g * kGroup + c));
+        }
+      }
+      const V scales = Load(s.panel_scales + g * kWidth);
+      const V mins = Load(s.panel_mins + g * kWidth);
       for (int t = 0; t < kTokens; ++t) {
-        dots[t] = DotOf<kSigned>(dots[t], four, Broadcast4(x[t].bytes + g * kGroup + c));
+        const V products = Mul(scales, Set1(ScalesOf<kGroup>(x[t])[g]));
+        sums[t] = Fma(ToFloat(dots[t]), products, sums[t]);
+        sums[t] = Fnma(mins, Set1(SumsOf<kGroup>(x[t])[g]), sums[t]);
       }
     }
-    const V scales = Load(s.panel_scales + g * kWidth);
-    const V mins = Load(s.panel_mins + g * kWidth);
-    for (int t = 0; t < kTokens; ++t) {
-      const V products = Mul(scales, Set1(ScalesOf<kGroup>(x[t])[g]));
-      sums[t] = Fma(ToFloat(dots[t]), products, sums[t]);
-      sums[t] = Fnma(mins, Set1(SumsOf<kGroup>(x[t])[g]), sums[t]);
-    }
+    for (int t = 0; t < kTokens; ++t) parts[t][part] = sums[t];
   }
-  for (int t = 0; t < kTokens; ++t) out[t] = sums[t];
+  for (int t = 0; t < kTokens; ++t) out[t] = SumTree(parts[t]);
 }
 
 inline void StoreRows(float* out, V v, int64_t count) {
@@ -352,29 +360,39 @@ struct LoadBf16Weights {
   static float Scalar(const char* p) { return Bf16At(p, 0); }
 };
 
-// One token: weights are used once, so they are not expanded into memory first.
+// The columns of a row that fill no vector.
+inline float AddTail(float sum, float weight, float x) { return __builtin_fmaf(weight, x, sum); }
+
+// Few tokens: weights are used once or twice, so they are not expanded into memory first. Four rows
+// at a time keep four sums in flight.
 template <typename Weights>
 void FloatRowDots(const ac_matmul* m, int64_t begin, int64_t end) {
   const int64_t cols = m->weights->cols;
-  const int64_t step = kWidth * Weights::kBytes;
   for (int64_t t = 0; t < m->tokens; ++t) {
     const float* x = m->x + t * cols;
-    for (int64_t r = begin; r < end; ++r) {
-      const char* w = static_cast<const char*>(m->weights->data) +
-                      r * static_cast<int64_t>(m->weights->row_bytes);
-      V sums[4] = {Zero(), Zero(), Zero(), Zero()};
+    for (int64_t first = begin; first < end; first += kFloatRows) {
+      const char* w[kFloatRows];
+      V sums[kFloatRows];
+      for (int r = 0; r < kFloatRows; ++r) {
+        const int64_t row = first + r < end ? first + r : end - 1;
+        w[r] = static_cast<const char*>(m->weights->data) +
+               row * static_cast<int64_t>(m->weights->row_bytes);
+        sums[r] = Zero();
+      }
       int64_t c = 0;
-      for (; c + 4 * kWidth <= cols; c += 4 * kWidth, w += 4 * step) {
-        for (int i = 0; i < 4; ++i) {
-          sums[i] = Fma(Weights::Vector(w + i * step), Load(x + c + i * kWidth), sums[i]);
+      for (; c + kWidth <= cols; c += kWidth) {
+        const V input = Load(x + c);
+        for (int r = 0; r < kFloatRows; ++r) {
+          sums[r] = Fma(Weights::Vector(w[r] + c * Weights::kBytes), input, sums[r]);
         }
       }
-      for (; c + kWidth <= cols; c += kWidth, w += step) {
-        sums[0] = Fma(Weights::Vector(w), Load(x + c), sums[0]);
+      for (int r = 0; r < kFloatRows && first + r < end; ++r) {
+        float sum = Sum(sums[r]);
+        for (int64_t i = c; i < cols; ++i) {
+          sum = AddTail(sum, Weights::Scalar(w[r] + i * Weights::kBytes), x[i]);
+        }
+        m->out[t * m->out_stride + first + r] = sum;
       }
-      float sum = Sum(Add(Add(sums[0], sums[1]), Add(sums[2], sums[3])));
-      for (; c < cols; ++c, w += Weights::kBytes) sum += Weights::Scalar(w) * x[c];
-      m->out[t * m->out_stride + r] = sum;
     }
   }
 }
@@ -399,7 +417,9 @@ inline void FloatDots(const float* rows, int64_t stride, const float* x, int64_t
   for (int r = 0; r < kFloatRows; ++r) {
     for (int t = 0; t < kTokens; ++t) {
       float sum = Sum(sums[r][t]);
-      for (int64_t i = c; i < cols; ++i) sum += rows[r * stride + i] * x[t * cols + i];
+      for (int64_t i = c; i < cols; ++i) {
+        sum = AddTail(sum, rows[r * stride + i], x[t * cols + i]);
+      }
       out[r][t] = sum;
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels/table.h"
 
@@ -59,20 +60,23 @@ void Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t d
   }
 }
 
+inline V Silu(V gate) { return Div(gate, Add(Set1(1.0f), Exp(Sub(Zero(), gate)))); }
+
+// An element's result does not depend on whether it falls into the last, partly filled vector.
 void SiluMul(const float* gate, const float* up, int64_t n, float* out) {
   int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    const V g = Load(gate + i);
-    const V denominator = Add(Set1(1.0f), Exp(Sub(Zero(), g)));
-    Store(out + i, Mul(Div(g, denominator), Load(up + i)));
-  }
-  for (; i < n; ++i) out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+  for (; i + kWidth <= n; i += kWidth) Store(out + i, Mul(Silu(Load(gate + i)), Load(up + i)));
+  if (i == n) return;
+  float rest[kWidth] = {};
+  memcpy(rest, gate + i, static_cast<size_t>(n - i) * sizeof(float));
+  Store(rest, Silu(Load(rest)));
+  for (int64_t k = i; k < n; ++k) out[k] = rest[k - i] * up[k];
 }
 
 void AddScaled(float* x, const float* y, float scale, int64_t n) {
   int64_t i = 0;
   for (; i + kWidth <= n; i += kWidth) Store(x + i, Fma(Set1(scale), Load(y + i), Load(x + i)));
-  for (; i < n; ++i) x[i] += scale * y[i];
+  for (; i < n; ++i) x[i] = __builtin_fmaf(scale, y[i], x[i]);
 }
 
 void Softmax(float* x, int64_t n) {
