@@ -123,7 +123,8 @@ Outcome Read(const Case& test, const std::vector<std::string>& pieces) {
         EXPECT_TRUE(open) << test.name;
         open = false;
         const Result<json::Value> input = json::Parse(arguments);
-        outcome.calls += input.ok() ? CallLine(name, *input) : name + " BROKEN " + arguments + "\n";
+        outcome.calls += input.ok() ? CallLine(name, *input)
+                                    : CallLine(name + " BROKEN", json::Value(arguments));
       }
     }
   }

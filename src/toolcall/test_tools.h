@@ -7,7 +7,7 @@
 
 namespace ac::toolcall::testing {
 
-inline chat::ToolSpec Tool(std::string name, std::string properties) {
+inline chat::ToolSpec Tool(std::string name, const std::string& properties) {
   chat::ToolSpec tool;
   tool.name = std::move(name);
   tool.input_schema = "{\"type\":\"object\",\"properties\":{" + properties + "}}";

@@ -9,6 +9,7 @@
 
 #include "json/json.h"
 #include "support/shared_data.h"
+#include "toolcall/internal/deepseek_marks.h"
 #include "toolcall/internal/json_copier.h"
 #include "toolcall/internal/tool_table.h"
 #include "toolcall/test_tools.h"
@@ -201,12 +202,8 @@ TEST(Parser, RandomMixturesOfFragmentsReadTheSameHoweverTheyAreCut) {
       "; ",
       "~~~\n",
       "<invoke name=\"Bash\">",
-      "<\xEF\xBD\x9C"
-      "tool\xE2\x96\x81"
-      "call\xE2\x96\x81"
-      "begin\xEF\xBD\x9C>",
-      "<\xEF\xBD\x9C"
-      "tool\xE2\x96\x81sep\xEF\xBD\x9C>",
+      std::string(internal::kDeepSeekCallBegin),
+      std::string(internal::kDeepSeekSeparator),
   };
   std::mt19937 random(11);
   for (int round = 0; round < 4000; ++round) {
