@@ -20,10 +20,12 @@ std::string AgentRequest(size_t bytes) {
   }
   for (int i = 0; messages.size() + tools.size() < bytes; ++i) {
     const std::string id = "toolu_" + std::to_string(i);
-    messages += R"(,{"role":"assistant","content":[{"type":"tool_use","id":")" + id +
-                R"(","name":"Tool1","input":{"a":"b"}}]},{"role":"user","content":[)" +
-                R"({"type":"tool_result","tool_use_id":")" + id + R"(","content":)" +
-                json::Quote(std::string(1500, 'x') + "\n\"line\"\n") + "}]}";
+    messages += R"(,{"role":"assistant","content":[{"type":"tool_use","id":")";
+    messages += id;
+    messages += R"(","name":"Tool1","input":{"a":"b"}}]},{"role":"user","content":[)";
+    messages += R"({"type":"tool_result","tool_use_id":")";
+    messages += id;
+    messages += R"(","content":)" + json::Quote(std::string(1500, 'x') + "\n\"l\"\n") + "}]}";
   }
   return R"({"model":"m","max_tokens":32000,"stream":true,"messages":[)" + messages +
          R"(],"tools":[)" + tools + "]}";

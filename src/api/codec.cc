@@ -48,9 +48,9 @@ std::string EncodeReply(Endpoint endpoint, const EncoderOptions& options,
 std::unique_ptr<EventDecoder> MakeEventDecoder(Endpoint endpoint, DecoderOptions options) {
   if (options.ids == nullptr) options.ids = &chat::IdSource::Random();
   if (DialectOf(endpoint) == Dialect::kAnthropic) {
-    return internal::MakeAnthropicDecoder(std::move(options));
+    return internal::MakeAnthropicDecoder(options);
   }
-  return internal::MakeChatDecoder(std::move(options));
+  return internal::MakeChatDecoder(options);
 }
 
 }  // namespace ac::api

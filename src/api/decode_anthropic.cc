@@ -36,7 +36,7 @@ std::string GivenInput(const json::Value& block) {
 
 class AnthropicDecoder : public DecoderBase {
  public:
-  explicit AnthropicDecoder(DecoderOptions options) : DecoderBase(std::move(options)) {}
+  explicit AnthropicDecoder(const DecoderOptions& options) : DecoderBase(options) {}
 
  private:
   void HandleRecord(const json::Value& data) override {
@@ -151,8 +151,8 @@ class AnthropicDecoder : public DecoderBase {
 
 }  // namespace
 
-std::unique_ptr<EventDecoder> MakeAnthropicDecoder(DecoderOptions options) {
-  return std::make_unique<AnthropicDecoder>(std::move(options));
+std::unique_ptr<EventDecoder> MakeAnthropicDecoder(const DecoderOptions& options) {
+  return std::make_unique<AnthropicDecoder>(options);
 }
 
 }  // namespace ac::api::internal

@@ -70,7 +70,7 @@ std::vector<TokenLogprob> LogprobsFrom(const json::Value& choice) {
 
 class ChatDecoder : public DecoderBase {
  public:
-  explicit ChatDecoder(DecoderOptions options) : DecoderBase(std::move(options)) {}
+  explicit ChatDecoder(const DecoderOptions& options) : DecoderBase(options) {}
 
  private:
   // The call whose pieces arrive in one choice. A server that names the tool late is waited for.
@@ -181,8 +181,8 @@ class ChatDecoder : public DecoderBase {
 
 }  // namespace
 
-std::unique_ptr<EventDecoder> MakeChatDecoder(DecoderOptions options) {
-  return std::make_unique<ChatDecoder>(std::move(options));
+std::unique_ptr<EventDecoder> MakeChatDecoder(const DecoderOptions& options) {
+  return std::make_unique<ChatDecoder>(options);
 }
 
 }  // namespace ac::api::internal

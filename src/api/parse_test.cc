@@ -105,7 +105,8 @@ TEST(Parse, LimitsAreKept) {
   EXPECT_THAT(MessageOf(Endpoint::kMessages, body, {.max_depth = 2}), HasSubstr("too_large"));
   std::string nested = R"({"type":"text","text":"x"})";
   for (int i = 0; i < 20; ++i) {
-    nested = R"({"type":"tool_result","tool_use_id":"t","content":[)" + nested + "]}";
+    nested.insert(0, R"({"type":"tool_result","tool_use_id":"t","content":[)");
+    nested += "]}";
   }
   const std::string deep =
       R"({"model":"m","messages":[{"role":"user","content":[)" + nested + "]}]}";

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string Body(Endpoint endpoint, const chat::ChatRequest& request,
-                 SerializeOptions options = {}) {
+                 const SerializeOptions& options = {}) {
   const Result<std::string> body = SerializeRequest(endpoint, request, options);
   EXPECT_TRUE(body.ok()) << body.status();
   return body.ok() ? *body : "";

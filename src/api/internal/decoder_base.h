@@ -17,7 +17,7 @@ namespace ac::api::internal {
 
 class DecoderBase : public EventDecoder {
  public:
-  explicit DecoderBase(DecoderOptions options)
+  explicit DecoderBase(const DecoderOptions& options)
       : builder_(options), max_bytes_(options.max_event_bytes), sse_(options.max_event_bytes) {}
 
   void Feed(std::string_view bytes, std::vector<chat::ChatEvent>* out) final;

@@ -18,7 +18,7 @@ std::string EncodeChatReply(const EncoderOptions& options, const chat::Reply& re
 std::string EncodeCompletionsReply(const EncoderOptions& options, const chat::Reply& reply);
 std::string EncodeResponsesReply(const EncoderOptions& options, const chat::Reply& reply);
 
-std::unique_ptr<EventDecoder> MakeAnthropicDecoder(DecoderOptions options);
-std::unique_ptr<EventDecoder> MakeChatDecoder(DecoderOptions options);
+std::unique_ptr<EventDecoder> MakeAnthropicDecoder(const DecoderOptions& options);
+std::unique_ptr<EventDecoder> MakeChatDecoder(const DecoderOptions& options);
 
 }  // namespace ac::api::internal
