@@ -198,6 +198,7 @@ TEST(Template, RendersOnManyThreadsAtOnce) {
   ASSERT_TRUE(parsed.ok());
   const auto context = json::Parse(R"({"xs": ["a", "b"]})");
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int round = 0; round < 50; ++round)

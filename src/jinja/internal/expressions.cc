@@ -76,7 +76,7 @@ Value Interpreter::EvaluateNode(const Expr& expr) {
     case ExprKind::kNegate:
     case ExprKind::kPlus: {
       const Value operand = Evaluate(*static_cast<const UnaryExpr&>(expr).operand);
-      if (operand.failed()) return operand;
+      if (operand.failed()) return Value::Failed();
       if (expr.kind == ExprKind::kNot) return Value::Bool(!Truth(operand));
       return expr.kind == ExprKind::kNegate ? Negate(*this, operand) : Plus(*this, operand);
     }
@@ -172,6 +172,7 @@ Value MacroAttribute(Interpreter& in, const MacroNode& macro, std::string_view n
   if (name == "caller") return Value::Bool(macro.caller_slot >= 0);
   if (name != "arguments") return Value();
   std::vector<Value> names;
+  names.reserve(macro.parameters.size());
   for (const auto& parameter : macro.parameters) names.push_back(Value::Borrowed(parameter.name));
   return in.NewTuple(std::move(names));
 }

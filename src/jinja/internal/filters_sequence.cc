@@ -352,6 +352,7 @@ Value Sort(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Keyed> entries;
   for (Value& item : items) {
     std::vector<Value> keys;
+    keys.reserve(paths.size());
     for (const Value& path : paths) keys.push_back(SortKey(in, item, path, Truth(given[1])));
     entries.push_back({in.NewList(std::move(keys)), std::move(item)});
     if (in.failed()) return Value::Failed();

@@ -52,21 +52,22 @@ Value Safe(Interpreter& in, const Value& self, CallArguments& arguments) {
 }
 
 Value Escape(Interpreter& in, const Value& self, CallArguments& arguments) {
-  const Value text = String(in, self, arguments);
-  if (text.failed() || text.safe()) return text;
+  Value text = String(in, self, arguments);
+  if (text.failed()) return Value::Failed();
+  if (text.safe()) return text;
   return in.NewString(EscapeHtml(text.text())).Safe(true);
 }
 
 Value ForceEscape(Interpreter& in, const Value& self, CallArguments& arguments) {
   const Value text = String(in, self, arguments);
-  return text.failed() ? text : in.NewString(EscapeHtml(text.text())).Safe(true);
+  return text.failed() ? Value::Failed() : in.NewString(EscapeHtml(text.text())).Safe(true);
 }
 
 Value Trim(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   if (!arguments.Bind(in, "trim", {"chars"}, &given)) return Value::Failed();
   const Value text = ToSoftString(in, self);
-  if (text.failed()) return text;
+  if (text.failed()) return Value::Failed();
   if (given[0].missing() || given[0].Is(Kind::kNone))
     return text.Part(Strip(text.text(), Side::kBoth));
   if (!given[0].Is(Kind::kString)) return in.Fail("TypeError: strip arg must be None or str");
@@ -170,7 +171,7 @@ Value Format(Interpreter& in, const Value& self, CallArguments& arguments) {
     return in.Fail("can't handle positional and keyword arguments at the same time");
   }
   const Value format = ToSoftString(in, self);
-  if (format.failed()) return format;
+  if (format.failed()) return Value::Failed();
   if (arguments.named.empty())
     return FormatPercent(in, format, in.NewTuple(std::move(arguments.positional)));
   auto* dict = in.heap().New<DictObject>(0);
@@ -202,7 +203,7 @@ Value UrlEncode(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::string out;
   if (self.Is(Kind::kString) || !IsIterable(self)) {
     const Value text = ToString(in, self);
-    if (text.failed()) return text;
+    if (text.failed()) return Value::Failed();
     AppendUrlQuoted(text.text(), false, &out);
     return in.NewString(std::move(out));
   }

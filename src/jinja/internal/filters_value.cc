@@ -29,7 +29,8 @@ Value IntFromFloat(Interpreter& in, double real, const Value& fallback) {
 Value ToInt(Interpreter& in, const Value& self, CallArguments& arguments) {
   std::vector<Value> given;
   if (!arguments.Bind(in, "int", {"default", "base"}, &given)) return Value::Failed();
-  const Value fallback = given[0].missing() ? Value::Integer(0) : given[0];
+  const Value& fallback = given[0];
+  if (fallback.missing()) given[0] = Value::Integer(0);
   int64_t base = 10;
   if (!given[1].missing() && !ToIndex(in, given[1], &base)) return Value::Failed();
   if (self.undefined()) return in.FailUndefined(self);
@@ -81,7 +82,7 @@ double RoundReal(double real, int64_t digits) {
   return std::strtod(buffer.data(), nullptr);
 }
 
-Value RoundInteger(Int number, int64_t digits) {
+Value RoundInteger(Interpreter& in, Int number, int64_t digits) {
   if (digits >= 0) return Value::Integer(number);
   if (digits < -37) return Value::Integer(0);
   Int unit = 1;
@@ -92,7 +93,7 @@ Value RoundInteger(Int number, int64_t digits) {
     --quotient;
   }
   if (rest > unit / 2 || (rest == unit / 2 && quotient % 2 != 0)) ++quotient;
-  return Value::Integer(quotient * unit);
+  return Arithmetic(in, ExprKind::kMultiply, Value::Integer(quotient), Value::Integer(unit));
 }
 
 Value Round(Interpreter& in, const Value& self, CallArguments& arguments) {
@@ -111,7 +112,7 @@ Value Round(Interpreter& in, const Value& self, CallArguments& arguments) {
                    " doesn't define __round__ method");
   }
   if (method == "common") {
-    if (self.IsInteger()) return RoundInteger(self.integer(), digits);
+    if (self.IsInteger()) return RoundInteger(in, self.integer(), digits);
     return Value::Float(RoundReal(self.real(), digits));
   }
   const double unit = std::pow(10.0, static_cast<double>(digits));
@@ -185,7 +186,7 @@ Value FileSize(Interpreter& in, const Value& self, CallArguments& arguments) {
   const bool binary = Truth(given[0]);
   CallArguments none;
   const Value number = ToFloat(in, self, none);
-  if (number.failed()) return number;
+  if (number.failed()) return Value::Failed();
   const double bytes = number.real(), base = binary ? 1024 : 1000;
   if (bytes == 1) return Value::Borrowed("1 Byte");
   std::array<char, 400> out;

@@ -40,7 +40,7 @@ Value ReplaceText(Interpreter& in, const Value& text, std::string_view from, std
   }
   if (count >= 0) matches = std::min(matches, static_cast<size_t>(count));
   const size_t growth = matches * to.size();
-  if ((to.size() > 0 && growth / to.size() != matches) || !in.Reserve(source.size() + growth) ||
+  if ((!to.empty() && growth / to.size() != matches) || !in.Reserve(source.size() + growth) ||
       !in.Spend(growth)) {
     return in.Fail("the replacement is larger than the memory limit", Code::kTooLarge);
   }
@@ -170,8 +170,8 @@ Value Find(Interpreter& in, const Value& self, CallArguments& arguments) {
   const size_t found =
       last ? window.text.rfind(given[0].text()) : window.text.find(given[0].text());
   if (!window.empty && found != std::string_view::npos) {
-    return Value::Integer(
-        static_cast<Int>(window.start_characters + CountCodePoints(window.text.substr(0, found))));
+    const size_t before = CountCodePoints(window.text.substr(0, found));
+    return Value::Integer(Int{window.start_characters} + Int{before});
   }
   if (must_exist) return in.Fail("ValueError: substring not found");
   return Value::Integer(-1);
@@ -393,7 +393,8 @@ Value ZeroFill(Interpreter& in, const Value& self, CallArguments& arguments) {
   const bool sign = !text.empty() && (text[0] == '+' || text[0] == '-');
   const Value padded = PadText(in, self.Part(text.substr(sign ? 1 : 0)), width - (sign ? 1 : 0),
                                "0", Padding::kLeft);
-  if (!sign || padded.failed()) return padded;
+  if (padded.failed()) return Value::Failed();
+  if (!sign) return padded.Part(padded.text());
   return in.NewString(text[0] + std::string(padded.text())).Safe(self.safe());
 }
 

@@ -81,8 +81,8 @@ std::optional<size_t> HashWithin(const Value& value, int* budget) {
       return hash;
     }
     default: {
-      const Object* object = value.object();
-      return Hash64(&object, sizeof object, static_cast<uint64_t>(value.kind()));
+      const auto address = reinterpret_cast<uintptr_t>(value.object());
+      return Hash64(&address, sizeof address, static_cast<uint64_t>(value.kind()));
     }
   }
 }
@@ -321,7 +321,8 @@ Value Contains(Interpreter& in, const Value& container, const Value& item) {
   }
   if (container.Is(Kind::kRange) && item.IsInteger()) {
     const auto* range = container.As<RangeObject>();
-    const Int offset = item.integer() - range->start;
+    Int offset = 0;
+    if (__builtin_sub_overflow(item.integer(), range->start, &offset)) return Value::Bool(false);
     return Value::Bool(offset % range->step == 0 && offset / range->step >= 0 &&
                        offset / range->step < range->length);
   }
@@ -466,6 +467,8 @@ Value FloatArithmetic(Interpreter& in, ExprKind op, double a, double b) {
   return Value::Float(quotient == 0 ? std::copysign(0.0, a / b) : floor);
 }
 
+// Takes `a` by value to see whether anybody else holds it.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 Value AddText(Interpreter& in, Value a, const Value& b) {
   if (!in.Spend(b.text().size()) || !in.Reserve(a.text().size() + b.text().size()))
     return Value::Failed();

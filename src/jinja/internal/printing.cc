@@ -371,6 +371,7 @@ class JsonWriter {
 
   bool WriteDict(const DictObject& dict) {
     std::vector<const DictObject::Item*> items;
+    items.reserve(dict.items.size());
     for (const auto& item : dict.items) items.push_back(&item);
     if (style_.sort_keys) {
       StableSort(&items, [&](const auto* a, const auto* b) {
@@ -464,23 +465,22 @@ std::optional<Int> ParseInteger(std::string_view text, int base, bool* overflow)
     *overflow = *overflow || __builtin_mul_overflow(value, Int{base}, &value) ||
                 __builtin_add_overflow(value, Int{digit}, &value);
   }
+  if (*overflow) return Int{0};
   return negative ? -value : value;
 }
 
 std::optional<double> ParseFloat(std::string_view text) {
   const std::optional<std::string> cleaned = DropUnderscores(Strip(text, Side::kBoth));
   if (!cleaned || cleaned->empty()) return std::nullopt;
-  std::string_view digits = *cleaned;
-  const bool negative = digits[0] == '-';
-  if (digits[0] == '-' || digits[0] == '+') digits.remove_prefix(1);
+  const bool negative = (*cleaned)[0] == '-';
+  const std::string digits = cleaned->substr(negative || (*cleaned)[0] == '+' ? 1 : 0);
   if (digits.empty() || digits[0] == '-') return std::nullopt;
   double value = 0;
   const char* end = digits.data() + digits.size();
   const auto result = std::from_chars(digits.data(), end, value, std::chars_format::general);
   if (result.ptr != end || result.ec == std::errc::invalid_argument) return std::nullopt;
-  if (result.ec == std::errc::result_out_of_range)
-    value = std::strtod(std::string(digits).c_str(), nullptr);
-  if (digits.find('(') != std::string_view::npos) return std::nullopt;  // nan(...)
+  if (result.ec == std::errc::result_out_of_range) value = std::strtod(digits.c_str(), nullptr);
+  if (digits.find('(') != std::string::npos) return std::nullopt;  // nan(...)
   return negative ? -value : value;
 }
 

@@ -52,14 +52,15 @@ class Value {
   Value(const Value& other) { Copy(other); }
   Value(Value&& other) noexcept { Take(other); }
   Value& operator=(const Value& other) {
-    if (this != &other) Value(other).Swap(*this);
+    Value copy(other);
+    Drop();
+    Take(copy);
     return *this;
   }
   Value& operator=(Value&& other) noexcept {
-    if (this != &other) {
-      Drop();
-      Take(other);
-    }
+    Value held(std::move(other));  // `other` may live inside what Drop destroys
+    Drop();
+    Take(held);
     return *this;
   }
   ~Value() { Drop(); }
@@ -111,11 +112,6 @@ class Value {
     CopyFields(other);
     other.object_ = nullptr;
     other.kind_ = Kind::kMissing;
-  }
-  void Swap(Value& other) noexcept {
-    Value held(std::move(other));
-    other.Take(*this);
-    Take(held);
   }
   void Drop() {
     if (object_ != nullptr && --object_->references == 0) Bury();
