@@ -1,0 +1,96 @@
+// Inputs of products with quantised weights, packed to signed bytes by the rounding of table.h.
+#pragma once
+
+#include <math.h>
+
+#include "kernels/simd/unpack.h"
+#include "kernels/table.h"
+
+namespace {
+
+inline int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+// One token's input: bytes, then per 32 and per 16 columns the scale and scale * sum of bytes.
+// Padded with zeros, so that whole vectors may be read.
+struct PackedRow {
+  int8_t* bytes;
+  float* scales32;  // [cols / 32]
+  float* sums32;    // [cols / 32]
+  float* scales16;  // [cols / 16]
+  float* sums16;    // [cols / 16]
+};
+
+template <int kGroup>
+const float* ScalesOf(const PackedRow& x) {
+  return kGroup == 32 ? x.scales32 : x.scales16;
+}
+template <int kGroup>
+const float* SumsOf(const PackedRow& x) {
+  return kGroup == 32 ? x.sums32 : x.sums16;
+}
+
+inline int64_t PaddedCols(int64_t cols) { return RoundUp(cols, 512); }
+inline int64_t PackedRowBytes(int64_t cols) { return PaddedCols(cols) * 7 / 4; }
+
+inline PackedRow RowOf(const void* packed, int64_t token, int64_t cols) {
+  const int64_t padded = PaddedCols(cols);
+  char* base = static_cast<char*>(const_cast<void*>(packed)) + token * PackedRowBytes(cols);
+  float* scales = reinterpret_cast<float*>(base + padded);
+  return {reinterpret_cast<int8_t*>(base), scales, scales + padded / 32, scales + padded / 16,
+          scales + padded / 8};
+}
+
+int PackForm(const ac_matrix* w, int64_t) {
+  if (GroupOf(w->type) == 0) return AC_PACK_NONE;
+  switch (w->type) {
+    case AC_Q2_K:
+    case AC_Q3_K:
+    case AC_Q4_K:
+    case AC_Q5_K:
+    case AC_Q6_K:
+    case AC_IQ4_XS:
+      return 256;
+    default:
+      return 32;
+  }
+}
+
+size_t PackBytes(int, int64_t tokens, int64_t cols) {
+  return static_cast<size_t>(tokens * PackedRowBytes(cols));
+}
+
+inline void PackBlock(const float* x, int columns, int64_t first, PackedRow row) {
+  float max = 0;
+  for (int i = 0; i < columns; ++i) max = fmaxf(max, fabsf(x[i]));
+  const float up = max >= AC_ROUND_MIN ? 127.0f / max : 0.0f;
+  const float down = max >= AC_ROUND_MIN ? 1.0f / up : 0.0f;
+  int8_t* bytes = row.bytes + first;
+  for (int i = 0; i < columns; ++i) bytes[i] = static_cast<int8_t>(nearbyintf(x[i] * up));
+  for (int i = 0; i < columns; i += 16) {
+    int sum = 0;
+    for (int j = 0; j < 16; ++j) sum += bytes[i + j];
+    row.sums16[(first + i) / 16] = down * static_cast<float>(sum);
+    row.scales16[(first + i) / 16] = down;
+  }
+  for (int i = 0; i < columns; i += 32) {
+    int sum = 0;
+    for (int j = 0; j < 32; ++j) sum += bytes[i + j];
+    row.sums32[(first + i) / 32] = down * static_cast<float>(sum);
+    row.scales32[(first + i) / 32] = down;
+  }
+}
+
+void Pack(int form, const float* x, int64_t, int64_t cols, int64_t begin, int64_t end,
+          void* packed) {
+  for (int64_t t = begin; t < end; ++t) {
+    const PackedRow row = RowOf(packed, t, cols);
+    memset(row.bytes, 0, static_cast<size_t>(PackedRowBytes(cols)));
+    for (int64_t c = 0; c < cols; c += form) {
+      // Constant widths let the compiler unroll and vectorise.
+      if (form == 32) PackBlock(x + t * cols + c, 32, c, row);
+      if (form == 256) PackBlock(x + t * cols + c, 256, c, row);
+    }
+  }
+}
+
+}  // namespace
