@@ -99,7 +99,7 @@ class Docs:
         for block in re.findall(r"```(?:sh|bash|console|text)?\n(.*?)```", text, re.S):
             for line in COMMAND.findall(block):
                 line = line.split("#")[0].split("|")[0]
-                words = line.split()
+                words = re.sub(r"[\[\]()]", " ", line).split()
                 command = []
                 for word in words:
                     if not re.fullmatch(r"[a-z]+", word) or len(command) == 2:

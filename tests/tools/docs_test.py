@@ -48,7 +48,7 @@ class Docs(TreeTest):
                              "'--help '*) echo '  --mode M' ;;\n*) exit 2 ;;\nesac\n", 0o755)
         self.write("README.md", "```sh\nanyclaude serve --port 1 # --nothing\nanyclaude --mode x\n```\n")
         self.assertPasses(self.check("--binary", program))
-        self.write("README.md", "```sh\nanyclaude serve --prot 1\n```\n")
+        self.write("README.md", "```sh\nanyclaude serve [--prot 1]\n```\n")
         self.assertRefuses(self.check("--binary", program), "'anyclaude serve' has no flag --prot")
         self.write("README.md", "```sh\nbuild/anyclaude dance\n```\n")
         self.assertRefuses(self.check("--binary", program), "'anyclaude dance' is no command")
