@@ -42,6 +42,9 @@ class ContextBuilder {
     }
     json::Object context;
     context["messages"] = std::move(messages_);
+    // Always there, none when absent: templates written for Transformers ask `tools is not none`.
+    context["tools"] = nullptr;
+    context["documents"] = nullptr;
     if (json::Array tools = VisibleTools(); !tools.empty()) context["tools"] = std::move(tools);
     context["add_generation_prompt"] = options_.add_generation_prompt;
     context["bos_token"] = options_.bos_token;

@@ -15,7 +15,8 @@ std::string Context(const std::string& body, ContextOptions options = {}) {
   const Result<json::Value> context = BuildTemplateContext(*request, options);
   if (!context.ok()) return context.status().ToString();
   json::Object shown{{"messages", *json::Find(*context, "messages")}};
-  if (const json::Value* tools = json::Find(*context, "tools")) shown["tools"] = *tools;
+  const json::Value& tools = *json::Find(*context, "tools");
+  if (!tools.is_null()) shown["tools"] = tools;
   return json::Write(shown);
 }
 
