@@ -9,7 +9,7 @@ namespace ac::backend {
 namespace {
 
 // The messages and tools that a client's body becomes.
-std::string Context(const std::string& body, ContextOptions options = {}) {
+std::string Context(const std::string& body, const ContextOptions& options = {}) {
   const Result<chat::ChatRequest> request = api::ParseRequest(api::Endpoint::kMessages, body);
   if (!request.ok()) return request.status().ToString();
   const Result<json::Value> context = BuildTemplateContext(*request, options);

@@ -4,8 +4,8 @@
  * else of ours. Every ISA exports one constant table. Functions keep no state, allocate nothing and
  * may run on several threads at once with different `scratch`; they never fail, because the caller
  * (kernels.h) checked shapes. All pointers come from the caller; floats are 64-byte aligned at the
- * start of each buffer, weights may lie at any address of a mapped file. The result for one token has
- * the same bits whatever other tokens, rows or heads are computed in the same call.
+ * start of each buffer, weights may lie at any address of a mapped file. The result for one token
+ * has the same bits whatever other tokens, rows or heads are computed in the same call.
  *
  * Shapes stand behind each pointer; the last dimension is contiguous.
  */
