@@ -19,7 +19,7 @@ constexpr ParserLimits kRoomy{.max_header_bytes = size_t{1} << 20,
 
 std::string Describe(const ac::http::Headers& headers) {
   std::string out;
-  for (const auto& [name, value] : headers) out += name + ":" + value + "\n";
+  for (const auto& [name, value] : headers) out.append(name).append(":").append(value).append("\n");
   return out;
 }
 

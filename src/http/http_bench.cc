@@ -55,6 +55,7 @@ double ResidentMegabytes() {
 void BM_SmallRequests(benchmark::State& state) {
   const auto server = Serve(Hello, static_cast<int>(state.range(0)));
   std::vector<RawSocket> clients;
+  clients.reserve(32);
   for (int i = 0; i < 32; ++i) clients.push_back(RawSocket::Tcp(server->port()));
   for (auto _ : state) {
     for (const RawSocket& client : clients) client.Send(kRequest);

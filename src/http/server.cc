@@ -212,6 +212,7 @@ void Server::Impl::ForEachConnection(void (Connection::*step)()) {
     asio::post(thread->io, [&thread = *thread, step] {
       // A step may end connections: hold them while walking.
       std::vector<std::shared_ptr<Connection>> all;
+      all.reserve(thread.connections.size());
       for (Connection* connection : thread.connections)
         all.push_back(connection->shared_from_this());
       for (const auto& connection : all) ((*connection).*step)();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -59,8 +60,8 @@ TEST(SseParserTest, AnySplitGivesTheSameEvents) {
     EXPECT_EQ(ParseInPieces(stream, {i}), whole) << i;
     for (size_t j = i; j <= stream.size(); ++j) EXPECT_EQ(ParseInPieces(stream, {i, j}), whole);
   }
-  std::vector<size_t> every;
-  for (size_t i = 0; i < stream.size(); ++i) every.push_back(i);
+  std::vector<size_t> every(stream.size());
+  std::iota(every.begin(), every.end(), size_t{0});
   EXPECT_EQ(ParseInPieces(stream, every), whole);
 }
 

@@ -65,10 +65,11 @@ std::string DescribePortOwner(uint16_t port) {
     const std::string process = entry->d_name;
     if (process.find_first_not_of("0123456789") != std::string::npos) continue;
     if (!ProcessHoldsSocket(process, link_text)) continue;
-    std::ifstream in("/proc/" + process + "/comm");
+    const std::string folder = "/proc/" + process;
+    std::ifstream in(folder + "/comm");
     std::string name;
     std::getline(in, name);
-    return name + " (pid " + process + ")";
+    return name.append(" (pid ").append(process).append(")");
   }
   return "";
 }
