@@ -10,6 +10,7 @@
 #include "backend/local_backend.h"
 #include "gateway/gateway.h"
 #include "obs/log.h"
+#include "obs/metrics.h"
 
 namespace ac::app {
 namespace {
@@ -102,6 +103,7 @@ Status Run(CommandContext& context, const Flags& flags) {
   http::ServerOptions server_options;
   server_options.host = config.Text("host");
   server_options.port = static_cast<uint16_t>(config.Integer("port"));
+  server_options.metrics = &obs::Metrics::Default();
   server_options.error_body = &gateway::Gateway::WordError;
   AC_ASSIGN_OR_RETURN(
       const auto server,
