@@ -25,7 +25,7 @@ class Text(TreeTest):
         self.assertRefuses(self.check(), "paths of one machine", "docs/a.md:1")
 
     def test_registry_hosts_are_refused_in_lock_files_too(self):
-        self.write("tests/npm/package-lock.json", '{"resolved": "https://registry.npm' 'js.org/x"}\n')
+        self.write("tests/npm/package-lock.json", '{"resolved": "https://%s/x"}\n' % ".".join(["registry", "npm" + "js", "org"]))
         self.assertRefuses(self.check(), "hosts of package registries")
 
     def test_unfinished_work_is_refused_committed_or_not(self):
