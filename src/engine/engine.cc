@@ -205,8 +205,8 @@ std::vector<PlannedChunk> Engine::Plan() const {
 // it; when it is itself the newest it waits, and when it is alone the request cannot be served.
 bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
   for (const PlannedChunk& chunk : *plan) {
-    Sequence* sequence = Find(chunk.id);
-    if (sequence == nullptr || sequence->computed != chunk.begin) continue;  // preempted below
+    Sequence* sequence = FindRunning(chunk.id);
+    if (sequence == nullptr) continue;  // preempted for an earlier chunk
     while (!Grow(*sequence, chunk.begin + chunk.count)) {
       Sequence& newest = *running_.back();
       if (running_.size() == 1) {
@@ -222,8 +222,8 @@ bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
     }
   }
   std::erase_if(*plan, [this](const PlannedChunk& chunk) {
-    const Sequence* sequence = Find(chunk.id);
-    return sequence == nullptr || sequence->finished || sequence->computed != chunk.begin ||
+    const Sequence* sequence = FindRunning(chunk.id);
+    return sequence == nullptr || sequence->finished ||
            static_cast<int64_t>(sequence->pages.size()) <
                PagesFor(chunk.begin + chunk.count, pages_.layout().page_tokens);
   });
@@ -392,10 +392,15 @@ void Engine::RemoveFinished() {
   if (running_.empty() && waiting_.empty()) client_tokens_.clear();
 }
 
-Sequence* Engine::Find(RequestId id) const {
+Sequence* Engine::FindRunning(RequestId id) const {
   for (const auto& sequence : running_) {
     if (sequence->id == id) return sequence.get();
   }
+  return nullptr;
+}
+
+Sequence* Engine::Find(RequestId id) const {
+  if (Sequence* sequence = FindRunning(id)) return sequence;
   for (const auto& sequence : waiting_) {
     if (sequence->id == id) return sequence.get();
   }

@@ -88,7 +88,8 @@ class Engine {
   void ReleasePages(Sequence& sequence);
   void Finish(Sequence& sequence, FinishReason reason, Status status = OkStatus());
   void RemoveFinished();
-  Sequence* Find(RequestId id) const;
+  Sequence* FindRunning(RequestId id) const;
+  Sequence* Find(RequestId id) const;  // waiting ones too
   void UpdateStats();
 
   ForwardModel& model_;
