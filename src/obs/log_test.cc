@@ -229,7 +229,7 @@ TEST_F(LogFileTest, LinesLostToAFullDiskAreCounted) {
   LogOptions options;
   options.file = directory_ + "/full.log";
   ASSERT_EQ(::symlink("/dev/full", options.file.c_str()), 0);
-  if (!StartLog(options).ok()) GTEST_SKIP() << "cannot open /dev/full as a log";
+  ASSERT_TRUE(StartLog(options).ok());
   Info("test", "into the void");
   EXPECT_GT(dropped.value(), before);
 }

@@ -1,6 +1,6 @@
 // A blocking socket for tests that speak HTTP by hand, so that every byte and its moment is theirs.
 //
-// Reads give up after ten seconds and return what came: a test that hangs fails instead.
+// Reads give up after half a minute and return what came: a test that hangs fails instead.
 #pragma once
 
 #include <arpa/inet.h>
@@ -16,6 +16,8 @@
 #include <utility>
 
 namespace ac::testing {
+
+inline constexpr int kPatienceMs = 30'000;
 
 class RawSocket {
  public:
@@ -71,7 +73,7 @@ class RawSocket {
     return true;
   }
   // One read; empty at the end of the stream, on an error and when nothing comes in time.
-  std::string Read(size_t limit = 65536, int wait_ms = 10'000) const {
+  std::string Read(size_t limit = 65536, int wait_ms = kPatienceMs) const {
     pollfd request{fd_, POLLIN, 0};
     if (poll(&request, 1, wait_ms) <= 0) return "";
     std::string out(limit, '\0');
@@ -102,7 +104,7 @@ class RawSocket {
   // True when the other side has closed or reset the connection.
   bool AtEnd() const {
     pollfd request{fd_, POLLIN, 0};
-    if (poll(&request, 1, 10'000) <= 0) return false;
+    if (poll(&request, 1, kPatienceMs) <= 0) return false;
     char byte;
     return recv(fd_, &byte, 1, 0) <= 0;
   }
@@ -130,10 +132,10 @@ class RawListener {
   ~RawListener() { close(fd_); }
 
   uint16_t port() const { return port_; }
-  // Fails (connected() is false) when nobody comes within ten seconds.
+  // Fails (connected() is false) when nobody comes in time.
   RawSocket Accept() const {
     pollfd request{fd_, POLLIN, 0};
-    if (poll(&request, 1, 10'000) <= 0) return RawSocket(-1);
+    if (poll(&request, 1, kPatienceMs) <= 0) return RawSocket(-1);
     return RawSocket(accept(fd_, nullptr, nullptr));
   }
 
