@@ -6,6 +6,9 @@
 
 namespace ac::app {
 
-Status SetUpLogging(const Config& config);
+// kFile: without a log file of the user's own, one in the home; the screen belongs to the client.
+enum class LogPlace { kConfigured, kFile };
+
+Status SetUpLogging(const Config& config, LogPlace place = LogPlace::kConfigured);
 
 }  // namespace ac::app

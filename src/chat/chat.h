@@ -68,6 +68,7 @@ struct RequestMetadata {
   std::string session_id;  // stable over the turns of one conversation
   std::string agent_id;    // of a sub-agent inside the session
   std::string parent_agent_id;
+  std::string caller;  // stands for the key the client presented; never sent to a backend
 };
 
 // A prompt without a conversation (/v1/completions): no template is applied.

@@ -90,6 +90,7 @@ struct EventDumper {
                      {"id", start.id},
                      {"model", start.model},
                      {"usage", ToJson(start.usage)}};
+    if (!start.served_by.empty()) out["served_by"] = start.served_by;
     if (start.diagnosis.has_value()) {
       out["diagnosis"] = json::Object{{"reason", start.diagnosis->reason},
                                       {"missed_tokens", start.diagnosis->missed_tokens}};
@@ -148,6 +149,7 @@ struct EventDumper {
 MessageStart MessageStartFromJson(const json::Value& value) {
   MessageStart start{Str(value, "id"), Str(value, "model"),
                      UsageFromJson(json::Find(value, "usage")), std::nullopt};
+  start.served_by = Str(value, "served_by");
   if (const json::Value* diagnosis = json::Find(value, "diagnosis")) {
     start.diagnosis = CacheDiagnosis{Str(*diagnosis, "reason"), Int(*diagnosis, "missed_tokens")};
   }

@@ -56,6 +56,9 @@ struct MessageStart {
   std::string model;  // echoes the request's
   Usage usage;        // may still be zero: MessageDelta's numbers win
   std::optional<CacheDiagnosis> diagnosis;
+  // What answered: a mode, "reply-cache", "gateway". For headers, traces and metrics; empty: the
+  // server's own mode.
+  std::string served_by{};
 };
 // Shows life during prefill and queueing; carries how much of the prompt is read, when known.
 struct Ping {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/errors.h"
+#include "base/hash.h"
 #include "json/json.h"
 #include "obs/metrics.h"
 
@@ -40,6 +41,12 @@ std::string FirstHeader(const http::Request& request,
     if (request.headers.Has(name)) return std::string(request.headers.Get(name));
   }
   return {};
+}
+
+// Stands for the presented key, so that callers can be told apart without keeping what they sent.
+std::string CallerName(const http::Request& request) {
+  const std::string key = FirstHeader(request, {"x-api-key", "authorization"});
+  return Hash128Of(key.data(), key.size()).ToHex();
 }
 
 // Paths in the table that end in '/' match everything below them.
@@ -167,7 +174,14 @@ void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
                         Unsupported("[gateway] previous_response_id: replies are not stored; send "
                                     "the whole conversation in input"));
   }
-  auto session = std::make_shared<ReplySession>(endpoint, *parsed, exchange, clock_);
+  parsed->metadata.caller = CallerName(request);
+  WatchList watches(options_.observers, {.endpoint = endpoint,
+                                         .http = request,
+                                         .chat = *parsed,
+                                         .wall = clock_.WallNow(),
+                                         .now = clock_.Now()});
+  auto session =
+      std::make_shared<ReplySession>(endpoint, *parsed, exchange, clock_, std::move(watches));
   {
     MutexLock lock(mutex_);
     sessions_.push_back(session);

@@ -9,12 +9,14 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "api/api.h"
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "gateway/access.h"
+#include "gateway/observer.h"
 #include "gateway/reply_session.h"
 #include "http/server.h"
 
@@ -27,6 +29,7 @@ struct GatewayOptions {
   Nanos ping_interval = std::chrono::seconds(5);
   Nanos tick = std::chrono::milliseconds(250);
   std::string version;
+  std::vector<RequestObserver*> observers;  // must outlive the gateway
 };
 
 class Gateway {

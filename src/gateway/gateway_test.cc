@@ -106,6 +106,82 @@ TEST_F(GatewayTest, AnswersAWholeMessage) {
   EXPECT_NE(reply.body.find("\"cache_read_input_tokens\":3"), std::string::npos) << reply.body;
 }
 
+// Writes down what it is told.
+class NotingObserver : public RequestObserver {
+ public:
+  class Watch : public RequestWatch {
+   public:
+    explicit Watch(NotingObserver& owner) : owner_(owner) {}
+    void OnEvent(const chat::ChatEvent&, Nanos) override { ++owner_.events; }
+    void OnEnd(Ending ending, Nanos) override {
+      owner_.ending = static_cast<int>(ending);
+      ++owner_.ended;
+    }
+
+   private:
+    NotingObserver& owner_;
+  };
+  std::unique_ptr<RequestWatch> OnStarted(const ObservedRequest& request) override {
+    caller = request.chat.metadata.caller;
+    body = request.http.body;
+    return std::make_unique<Watch>(*this);
+  }
+  std::string caller;
+  std::string body;
+  std::atomic<int> events{0};
+  std::atomic<int> ended{0};
+  std::atomic<int> ending{-1};
+};
+
+TEST_F(GatewayTest, ObserversHearTheRequestItsEventsAndItsEnd) {
+  backend_.events = HelloReply();
+  NotingObserver observer;
+  Start({.observers = {&observer}});
+  EXPECT_EQ(Ask("POST", "/v1/messages", kAskStream, "x-api-key: one\r\n").status, 200);
+  EXPECT_EQ(observer.body, kAskStream);
+  EXPECT_EQ(observer.events, 7);
+  EXPECT_EQ(observer.ended, 1);
+  EXPECT_EQ(observer.ending, static_cast<int>(Ending::kComplete));
+  const std::string first = observer.caller;
+  EXPECT_EQ(first.find("one"), std::string::npos) << "a caller's name must not be its key";
+
+  backend_.events = {{.value = chat::Error{.status = Internal("[x] broken")}}};
+  EXPECT_EQ(Ask("POST", "/v1/messages", kAsk, "x-api-key: two\r\n").status, 500);
+  EXPECT_EQ(observer.ended, 2);
+  EXPECT_EQ(observer.ending, static_cast<int>(Ending::kFailed));
+  EXPECT_NE(observer.caller, first);
+}
+
+TEST_F(GatewayTest, ObserversHearThatTheClientLeft) {
+  backend_.events = {HelloReply()[0]};
+  NotingObserver observer;
+  Start({.observers = {&observer}});
+  {
+    RawConnection connection(server_->port());
+    const std::string body = kAskStream;
+    ASSERT_TRUE(
+        connection.Send("POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                        std::to_string(body.size()) + "\r\n\r\n" + body));
+    std::string seen;
+    ASSERT_TRUE(connection.ReceiveUntil("message_start", &seen));
+  }
+  for (int i = 0; i < 200 && observer.ended == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(observer.ending, static_cast<int>(Ending::kCancelled));
+}
+
+TEST_F(GatewayTest, AHeaderNamesWhatAnswered) {
+  backend_.events = HelloReply();
+  std::get<chat::MessageStart>(backend_.events[0].value).served_by = "reply-cache";
+  Start();
+  for (const char* body : {kAsk, kAskStream}) {
+    const RawReply reply = Ask("POST", "/v1/messages", body);
+    EXPECT_NE(reply.head.find("x-anyclaude-served-by: reply-cache"), std::string::npos)
+        << reply.head;
+  }
+}
+
 TEST_F(GatewayTest, StreamsEventsInTheAnthropicOrder) {
   backend_.events = HelloReply();
   Start();

@@ -7,8 +7,16 @@
 namespace ac::gateway {
 namespace {
 
-http::Headers StreamHeaders() {
-  return {{"content-type", "text/event-stream; charset=utf-8"}, {"cache-control", "no-cache"}};
+// Names what answered, when it was not the server's own mode.
+void AddServedBy(const std::string& served_by, http::Headers* headers) {
+  if (!served_by.empty()) headers->Add("x-anyclaude-served-by", served_by);
+}
+
+http::Headers StreamHeaders(const std::string& served_by) {
+  http::Headers headers{{"content-type", "text/event-stream; charset=utf-8"},
+                        {"cache-control", "no-cache"}};
+  AddServedBy(served_by, &headers);
+  return headers;
 }
 
 int64_t EpochSeconds(const Clock& clock) {
@@ -18,13 +26,15 @@ int64_t EpochSeconds(const Clock& clock) {
 }  // namespace
 
 ReplySession::ReplySession(api::Endpoint endpoint, const chat::ChatRequest& request,
-                           std::shared_ptr<http::Exchange> exchange, Clock& clock)
+                           std::shared_ptr<http::Exchange> exchange, Clock& clock,
+                           WatchList watches)
     : endpoint_(endpoint),
       stream_(request.stream),
       encoder_options_(api::EncoderOptionsFor(request, EpochSeconds(clock))),
       exchange_(std::move(exchange)),
       clock_(clock),
-      encoder_(api::MakeEventEncoder(endpoint, encoder_options_)) {}
+      encoder_(api::MakeEventEncoder(endpoint, encoder_options_)),
+      watches_(std::move(watches)) {}
 
 void ReplySession::Start(backend::Backend& backend, chat::ChatRequest request) {
   std::weak_ptr<ReplySession> weak = weak_from_this();
@@ -43,6 +53,8 @@ void ReplySession::Start(backend::Backend& backend, chat::ChatRequest request) {
 void ReplySession::OnEvent(chat::ChatEvent event) {
   MutexLock lock(mutex_);
   if (done_) return;
+  watches_.Event(event, clock_.Now());
+  if (const auto* start = event.As<chat::MessageStart>()) served_by_ = start->served_by;
   if (const auto* error = event.As<chat::Error>(); error != nullptr && !started_) {
     RespondError(error->status, error->retry_after_s);
     return;
@@ -60,7 +72,7 @@ void ReplySession::OnEvent(chat::ChatEvent event) {
 void ReplySession::EncodeToStream(const chat::ChatEvent& event) {
   if (!started_) {
     started_ = true;
-    exchange_->StartStream(200, StreamHeaders());
+    exchange_->StartStream(200, StreamHeaders(served_by_));
   }
   std::string bytes;
   encoder_->Encode(event, &bytes);
@@ -76,8 +88,10 @@ void ReplySession::EncodeToStream(const chat::ChatEvent& event) {
 
 void ReplySession::FinishWhole() {
   done_ = true;
-  exchange_->Respond(http::Response::Make(
-      200, "application/json", api::EncodeReply(endpoint_, encoder_options_, whole_.reply())));
+  http::Response response = http::Response::Make(
+      200, "application/json", api::EncodeReply(endpoint_, encoder_options_, whole_.reply()));
+  AddServedBy(served_by_, &response.headers);
+  exchange_->Respond(response);
 }
 
 void ReplySession::RespondError(const Status& status, int64_t retry_after_s) {
@@ -106,6 +120,7 @@ void ReplySession::Drop() {
   {
     MutexLock lock(mutex_);
     done_ = true;
+    watches_.End(Ending::kCancelled, clock_.Now());  // nothing when it had ended already
     call = std::move(call_);
   }
   // Destroyed without the lock: the backend may be inside OnEvent, waiting for it.
@@ -115,6 +130,7 @@ void ReplySession::Fail(const Status& status) {
   {
     MutexLock lock(mutex_);
     if (done_) return;
+    watches_.Event({.value = chat::Error{.status = status}}, clock_.Now());
     if (started_) {
       EncodeToStream({.value = chat::Error{.status = status}});
     } else {

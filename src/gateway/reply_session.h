@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "chat/event.h"
 #include "chat/reply.h"
+#include "gateway/observer.h"
 #include "http/server.h"
 
 namespace ac::gateway {
@@ -21,7 +22,7 @@ namespace ac::gateway {
 class ReplySession : public chat::ChatSink, public std::enable_shared_from_this<ReplySession> {
  public:
   ReplySession(api::Endpoint endpoint, const chat::ChatRequest& request,
-               std::shared_ptr<http::Exchange> exchange, Clock& clock);
+               std::shared_ptr<http::Exchange> exchange, Clock& clock, WatchList watches = {});
 
   // Begins: wires the client's leaving and a shutdown's deadline to this reply, starts the backend.
   void Start(backend::Backend& backend, chat::ChatRequest request);
@@ -53,7 +54,9 @@ class ReplySession : public chat::ChatSink, public std::enable_shared_from_this<
   std::unique_ptr<backend::Call> call_ AC_GUARDED_BY(mutex_);
   std::unique_ptr<api::EventEncoder> encoder_ AC_GUARDED_BY(mutex_);  // of a stream
   chat::ReplyBuilder whole_ AC_GUARDED_BY(mutex_);                    // otherwise
-  bool started_ AC_GUARDED_BY(mutex_) = false;                        // headers are out
+  WatchList watches_ AC_GUARDED_BY(mutex_);
+  std::string served_by_ AC_GUARDED_BY(mutex_);
+  bool started_ AC_GUARDED_BY(mutex_) = false;  // headers are out
   bool done_ AC_GUARDED_BY(mutex_) = false;
   Nanos last_write_ AC_GUARDED_BY(mutex_){0};
 };

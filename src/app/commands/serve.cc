@@ -5,12 +5,9 @@
 
 #include <cstdio>
 
+#include "api/api.h"
 #include "app/commands/all.h"
-#include "app/open_model.h"
-#include "backend/local_backend.h"
-#include "gateway/gateway.h"
-#include "obs/log.h"
-#include "obs/metrics.h"
+#include "app/running_server.h"
 
 namespace ac::app {
 namespace {
@@ -35,35 +32,27 @@ Status ApplyFlags(const Flags& flags, Config* config) {
   for (const auto& [key, value] : given) {
     if (!value->empty()) AC_RETURN_IF_ERROR(config->SetFlag(key, *value));
   }
-  if (config->Text("mode") != "local") {
-    return InvalidArgument("[serve] unknown mode \"" + config->Text("mode") +
-                           "\"; the modes are: local");
-  }
-  const int64_t port = config->Integer("port");
-  if (port < 0 || port > 65535) {
-    return InvalidArgument("[serve] port " + std::to_string(port) + " is not in 0..65535");
-  }
-  return gateway::CheckListenAddress(config->Text("host"), config->Text("api_key"));
+  return OkStatus();
 }
 
 // The lines a user needs: where it is, how to use it, how to stop it.
-void PrintReady(const std::string& url, const std::string& model, int64_t context, bool needs_key,
-                bool built_in) {
-  if (built_in) {
+void PrintReady(const ServerFacts& facts, bool needs_key) {
+  if (facts.built_in) {
     fmt::print(
         "Model: {} (made on this machine with random weights: it proves the whole path from "
         "socket\n"
         "       to logits, but its answers are noise; give a real one with --model FILE)\n",
-        model);
+        facts.model);
   } else {
-    fmt::print("Model: {}\n", model);
+    fmt::print("Model: {}\n", facts.model);
   }
-  fmt::print("Serving at {}\n", url);
+  fmt::print("Serving at {}\n", facts.url);
   fmt::print(
       "Claude Code:  ANTHROPIC_BASE_URL={} ANTHROPIC_API_KEY={} ANTHROPIC_MODEL={} "
       "CLAUDE_CODE_MAX_CONTEXT_TOKENS={} CLAUDE_CODE_ATTRIBUTION_HEADER=0 "
       "CLAUDE_STREAM_IDLE_TIMEOUT_MS=1800000 claude\n",
-      url, needs_key ? "YOUR_KEY" : "local", api::ModelIdForDiscovery(model), context);
+      facts.url, needs_key ? "YOUR_KEY" : "local", api::ModelIdForDiscovery(facts.model),
+      facts.context_length);
   fmt::print("Stop with Ctrl-C\n");
   std::fflush(stdout);
 }
@@ -83,42 +72,13 @@ Status Run(CommandContext& context, const Flags& flags) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(config, ""));
-  const weights::ModelFile& file = opened.loaded->file();
-  const weights::TokenizerSource& source = file.tokenizer_source();
-  AC_ASSIGN_OR_RETURN(
-      auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(), source.chat_template,
-                                                   source.tool_use_template));
-  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(config));
-  backend::LocalOptions local;
-  local.model_id = opened.resolved.name;
-  local.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
-  local.architecture = file.config().architecture;
-  backend::LocalBackend backend(*engine, opened.loaded->tokenizer(), std::move(prompts), local);
-
-  gateway::GatewayOptions options;
-  options.access = {config.Text("api_key"), config.Text("host")};
-  options.version = AC_VERSION;
-  gateway::Gateway gateway(options, backend);
-  http::ServerOptions server_options;
-  server_options.host = config.Text("host");
-  server_options.port = static_cast<uint16_t>(config.Integer("port"));
-  server_options.metrics = &obs::Metrics::Default();
-  server_options.error_body = &gateway::Gateway::WordError;
-  AC_ASSIGN_OR_RETURN(
-      const auto server,
-      http::Server::Create(server_options, [&gateway](http::Request request,
-                                                      std::shared_ptr<http::Exchange> exchange) {
-        gateway.Handle(std::move(request), std::move(exchange));
-      }));
-  obs::Info("serve", opened.loaded->kernel_choice(), {{"threads", opened.loaded->threads()}});
-  PrintReady(server->url(), opened.resolved.name, engine->context_length(),
-             !config.Text("api_key").empty(), opened.resolved.built_in);
+  AC_ASSIGN_OR_RETURN(const auto server, RunningServer::Start(config));
+  PrintReady(server->facts(), !config.Text("api_key").empty());
 
   int received = 0;
   sigwait(&signals, &received);
   fmt::print(stderr, "\nstopping; running replies have {} s\n", kGrace.count());
-  server->Shutdown(kGrace);
+  server->Stop(kGrace);
   return OkStatus();
 }
 

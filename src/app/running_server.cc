@@ -1,0 +1,93 @@
+#include "app/running_server.h"
+
+#include <utility>
+
+#include "app/modes.h"
+#include "app/open_model.h"
+#include "backend/local_backend.h"
+#include "gateway/gateway.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+
+namespace ac::app {
+namespace {
+
+Status CheckSettings(const Config& config) {
+  AC_RETURN_IF_ERROR(CheckMode(config.Text("mode")));
+  const int64_t port = config.Integer("port");
+  if (port < 0 || port > 65535) {
+    return InvalidArgument("[serve] port " + std::to_string(port) + " is not in 0..65535");
+  }
+  return gateway::CheckListenAddress(config.Text("host"), config.Text("api_key"));
+}
+
+}  // namespace
+
+// In the order they are made; destroyed from the last to the first.
+struct RunningServer::Parts {
+  OpenedModel opened;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<backend::Backend> backend;
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<http::Server> server;
+
+  Status OpenLocal(const Config& config) {
+    AC_ASSIGN_OR_RETURN(opened, OpenModel(config, ""));
+    const weights::ModelFile& file = opened.loaded->file();
+    const weights::TokenizerSource& source = file.tokenizer_source();
+    AC_ASSIGN_OR_RETURN(auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(),
+                                                                     source.chat_template,
+                                                                     source.tool_use_template));
+    AC_ASSIGN_OR_RETURN(engine, opened.MakeEngine(config));
+    backend::LocalOptions local;
+    local.model_id = opened.resolved.name;
+    local.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
+    local.architecture = file.config().architecture;
+    backend = std::make_unique<backend::LocalBackend>(*engine, opened.loaded->tokenizer(),
+                                                      std::move(prompts), local);
+    obs::Info("serve", opened.loaded->kernel_choice(), {{"threads", opened.loaded->threads()}});
+    return OkStatus();
+  }
+
+  Status Listen(const Config& config, std::vector<gateway::RequestObserver*> observers) {
+    gateway::GatewayOptions options;
+    options.access = {config.Text("api_key"), config.Text("host")};
+    options.version = AC_VERSION;
+    options.observers = std::move(observers);
+    gateway = std::make_unique<gateway::Gateway>(options, *backend);
+    http::ServerOptions server_options;
+    server_options.host = config.Text("host");
+    server_options.port = static_cast<uint16_t>(config.Integer("port"));
+    server_options.metrics = &obs::Metrics::Default();
+    server_options.error_body = &gateway::Gateway::WordError;
+    AC_ASSIGN_OR_RETURN(
+        server,
+        http::Server::Create(server_options, [this](http::Request request,
+                                                    std::shared_ptr<http::Exchange> exchange) {
+          gateway->Handle(std::move(request), std::move(exchange));
+        }));
+    return OkStatus();
+  }
+};
+
+RunningServer::RunningServer() : parts_(std::make_unique<Parts>()) {}
+RunningServer::~RunningServer() = default;
+
+Result<std::unique_ptr<RunningServer>> RunningServer::Start(
+    const Config& config, std::vector<gateway::RequestObserver*> observers) {
+  AC_RETURN_IF_ERROR(CheckSettings(config));
+  std::unique_ptr<RunningServer> running(new RunningServer());
+  Parts& parts = *running->parts_;
+  AC_RETURN_IF_ERROR(parts.OpenLocal(config));
+  AC_RETURN_IF_ERROR(parts.Listen(config, std::move(observers)));
+  running->facts_ = {.url = parts.server->url(),
+                     .mode = config.Text("mode"),
+                     .model = parts.opened.resolved.name,
+                     .context_length = parts.engine->context_length(),
+                     .built_in = parts.opened.resolved.built_in};
+  return running;
+}
+
+void RunningServer::Stop(std::chrono::milliseconds grace) { parts_->server->Shutdown(grace); }
+
+}  // namespace ac::app

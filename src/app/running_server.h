@@ -1,0 +1,48 @@
+// Everything that serves, as one object: model, engine, backend, gateway, HTTP server.
+//
+// `serve`, the launcher and `trace replay --mode` start it; the destructor stops it. Start and Stop
+// are for one owner thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "base/status.h"
+#include "gateway/observer.h"
+
+namespace ac::app {
+
+// What a user, or the client's environment, needs to know about a running server.
+struct ServerFacts {
+  std::string url;
+  std::string mode;
+  std::string model;           // as the mode names it
+  int64_t context_length = 0;  // tokens; 0: unknown
+  bool pass_through = false;   // requests go on unchanged, with the client's own key and model
+  bool built_in = false;       // the model made on the spot, with random weights
+};
+
+class RunningServer {
+ public:
+  // Checks the settings, opens what the mode needs, listens. `observers` must outlive the server.
+  static Result<std::unique_ptr<RunningServer>> Start(
+      const Config& config, std::vector<gateway::RequestObserver*> observers = {});
+  ~RunningServer();
+
+  const ServerFacts& facts() const { return facts_; }
+
+  // Running replies may go on for `grace`.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  struct Parts;
+  RunningServer();
+
+  ServerFacts facts_;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ac::app
