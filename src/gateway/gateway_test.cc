@@ -157,7 +157,7 @@ TEST_F(GatewayTest, ObserversHearThatTheClientLeft) {
   NotingObserver observer;
   Start({.observers = {&observer}});
   {
-    RawConnection connection(server_->port());
+    const RawSocket connection = RawSocket::Tcp(server_->port());
     const std::string body = kAskStream;
     ASSERT_TRUE(
         connection.Send("POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
