@@ -20,8 +20,9 @@ Status StatusOfReply(int status, const DownloadJob& job) {
   const std::string what = Where(job) + " answered " + std::to_string(status);
   if (status == 401 || status == 403) {
     return Status(Code::kPermissionDenied,
-                  "[hub] " + what + ": the model is private or its licence must be accepted on its "
-                                    "page first; then set HF_TOKEN");
+                  "[hub] " + what +
+                      ": the model is private or its licence must be accepted on its "
+                      "page first; then set HF_TOKEN");
   }
   if (status == 404) return NotFound("[hub] " + what + ": no such file");
   if (status == 408 || status == 429 || status >= 500) return Unavailable("[hub] " + what);
@@ -156,7 +157,8 @@ Status FillPart(http::Client& client, FileSystem& fs, const DownloadJob& job,
     const bool progressed = transfer.offset() > offset;
     offset = can_resume || status.ok() ? transfer.offset() : 0;
     if (status.ok() && remote.size == 0) return file->Sync();
-    if (status.ok() && offset < remote.size) status = Unavailable("[hub] the server sent too little");
+    if (status.ok() && offset < remote.size)
+      status = Unavailable("[hub] the server sent too little");
     if (status.ok()) break;
     if (progressed) {
       attempt = 1;

@@ -20,8 +20,8 @@ struct DownloadJob {
   std::string url;
   http::Headers headers;  // sent to the url's own host only
   std::string path;
-  uint64_t size = 0;     // 0: what the server says
-  std::string sha256;    // expected digests; empty: unknown
+  uint64_t size = 0;   // 0: what the server says
+  std::string sha256;  // expected digests; empty: unknown
   std::string git_sha1;
   std::function<void(uint64_t done, uint64_t total)> progress;
 };

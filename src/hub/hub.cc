@@ -50,7 +50,8 @@ Status AppendPage(std::string_view body, std::vector<RemoteFile>* files) {
     const auto path = json::GetString(entry, "path");
     if (json::GetString(entry, "type") != "file" || !path || !IsSafePath(*path)) continue;
     RemoteFile file{.path = std::string(*path)};
-    file.size = static_cast<uint64_t>(std::max<int64_t>(json::GetInt(entry, "size").value_or(0), 0));
+    file.size =
+        static_cast<uint64_t>(std::max<int64_t>(json::GetInt(entry, "size").value_or(0), 0));
     if (const json::Value* large = json::Find(entry, "lfs")) {
       file.sha256 = std::string(json::GetString(*large, "oid").value_or(""));
     } else {
@@ -145,8 +146,8 @@ Result<PulledModel> Hub::PullFile(const ModelRef& ref, const std::string& direct
   return model;
 }
 
-Status Hub::Fetch(const std::string& url, bool own, const RemoteFile& file,
-                  const std::string& path, const PullProgress& progress) {
+Status Hub::Fetch(const std::string& url, bool own, const RemoteFile& file, const std::string& path,
+                  const PullProgress& progress) {
   const auto report = [&](uint64_t done, uint64_t total) {
     if (progress) progress(file.path, done, total);
   };
@@ -157,8 +158,12 @@ Status Hub::Fetch(const std::string& url, bool own, const RemoteFile& file,
         FileDigest(fs_, path, large ? DigestKind::kSha256 : DigestKind::kGitBlob, {});
     if (digest.ok() && *digest == (large ? file.sha256 : file.git_sha1)) return OkStatus();
   }
-  DownloadJob job{.url = url, .path = path, .size = file.size, .sha256 = file.sha256,
-                  .git_sha1 = file.git_sha1, .progress = report};
+  DownloadJob job{.url = url,
+                  .path = path,
+                  .size = file.size,
+                  .sha256 = file.sha256,
+                  .git_sha1 = file.git_sha1,
+                  .progress = report};
   if (own) job.headers = OwnHeaders();
   return DownloadFile(client_, fs_, job, options_.download);
 }

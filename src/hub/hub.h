@@ -30,8 +30,7 @@ struct PulledModel {
 };
 
 // Called before each file and while its bytes come.
-using PullProgress =
-    std::function<void(const std::string& file, uint64_t done, uint64_t total)>;
+using PullProgress = std::function<void(const std::string& file, uint64_t done, uint64_t total)>;
 
 class Hub {
  public:

@@ -10,8 +10,7 @@ namespace {
 constexpr CatalogEntry kCatalog[] = {
     {"qwen2.5-coder-0.5b", "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF:q4_k_m",
      "0.4 GB, quick answers on any machine"},
-    {"qwen2.5-coder-1.5b", "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF:q4_k_m",
-     "1.1 GB, small edits"},
+    {"qwen2.5-coder-1.5b", "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF:q4_k_m", "1.1 GB, small edits"},
     {"qwen2.5-coder-7b", "Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:q4_k_m", "4.7 GB, a good start"},
     {"qwen3-8b", "Qwen/Qwen3-8B-GGUF:q4_k_m", "5.0 GB, thinks, uses tools well"},
     {"hermes-3-8b", "NousResearch/Hermes-3-Llama-3.1-8B-GGUF:Q4_K_M", "4.9 GB, trained for tools"},
@@ -29,10 +28,11 @@ Status BadRef(std::string_view text) {
 
 bool IsNamePart(std::string_view part) {
   const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   };
-  return !part.empty() && part != "." && part != ".." && std::all_of(part.begin(), part.end(), fits);
+  return !part.empty() && part != "." && part != ".." &&
+         std::all_of(part.begin(), part.end(), fits);
 }
 
 // Cuts `*text` before `mark` and returns what stood behind it.

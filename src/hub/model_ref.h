@@ -19,11 +19,11 @@
 namespace ac::hub {
 
 struct ModelRef {
-  std::string repo;             // "owner/name"; empty: `url` is a file anywhere
+  std::string repo;  // "owner/name"; empty: `url` is a file anywhere
   std::string revision = "main";
-  std::string quant;            // "Q4_K_M"; empty: the usual one
-  std::string file;             // one file of the repository; empty: what a model needs
-  std::string url;              // of a file outside any hub
+  std::string quant;  // "Q4_K_M"; empty: the usual one
+  std::string file;   // one file of the repository; empty: what a model needs
+  std::string url;    // of a file outside any hub
 };
 
 // `hub` is the address of the model hub in use. kInvalidArgument says which forms there are.

@@ -31,7 +31,8 @@ TEST(ModelRefTest, AddressesOfTheHubAreRepositories) {
   EXPECT_EQ(Parse("https://hub.example/acme/coder/").repo, "acme/coder");
   const ModelRef tree = Parse("https://hub.example/acme/coder/tree/dev");
   EXPECT_EQ(tree.revision, "dev");
-  const ModelRef file = Parse("https://hub.example/acme/coder/resolve/main/q4/a.gguf?download=true");
+  const ModelRef file =
+      Parse("https://hub.example/acme/coder/resolve/main/q4/a.gguf?download=true");
   EXPECT_EQ(file.repo, "acme/coder");
   EXPECT_EQ(file.file, "q4/a.gguf");
 }

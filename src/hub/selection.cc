@@ -12,8 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 6> kUsual = {"q4_k_m", "q4_0", "q5_k_m",
                                                     "q4_k_s", "q8_0", "f16"};
 constexpr std::array<std::string_view, 8> kFolderFiles = {
-    "config.json",           "generation_config.json",  "tokenizer.json",
-    "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "config.json",           "generation_config.json",      "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json",     "chat_template.jinja",
     "chat_template.json",    "model.safetensors.index.json"};
 
 std::string Lower(std::string_view text) {

@@ -60,14 +60,13 @@ TEST(SelectionTest, ProjectorsOfVisionModelsAreNoModels) {
 }
 
 TEST(SelectionTest, AFolderIsTakenWithWhatTheEngineReads) {
-  EXPECT_THAT(
-      Chosen(Ref(""), {"README.md", "config.json", "model-00001-of-00002.safetensors",
-                       "model-00002-of-00002.safetensors", "model.safetensors.index.json",
-                       "onnx/model.safetensors", "pytorch_model.bin", "tokenizer.json",
-                       "tokenizer_config.json", "vocab.json"}),
-      ElementsAre("config.json", "model-00001-of-00002.safetensors",
-                  "model-00002-of-00002.safetensors", "model.safetensors.index.json",
-                  "tokenizer.json", "tokenizer_config.json"));
+  EXPECT_THAT(Chosen(Ref(""), {"README.md", "config.json", "model-00001-of-00002.safetensors",
+                               "model-00002-of-00002.safetensors", "model.safetensors.index.json",
+                               "onnx/model.safetensors", "pytorch_model.bin", "tokenizer.json",
+                               "tokenizer_config.json", "vocab.json"}),
+              ElementsAre("config.json", "model-00001-of-00002.safetensors",
+                          "model-00002-of-00002.safetensors", "model.safetensors.index.json",
+                          "tokenizer.json", "tokenizer_config.json"));
 }
 
 TEST(SelectionTest, WhatCannotBeChosenListsWhatCan) {

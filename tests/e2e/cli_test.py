@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The command line as a user meets it: results on stdout, messages on stderr, exit codes 0, 1, 2."""
+import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import unittest
 
 BINARY = os.environ["ANYCLAUDE_BINARY"]
@@ -54,7 +57,7 @@ class CommandLine(unittest.TestCase):
 
     def test_every_command_explains_itself(self):
         for command in ([], ["serve"], ["generate"], ["chat"], ["tokenize"], ["template"], ["models"],
-                        ["models", "ls"], ["models", "inspect"], ["models", "synth"], ["models", "quantize"],
+                        ["models", "ls"], ["models", "pull"], ["models", "inspect"], ["models", "synth"], ["models", "quantize"],
                         ["doctor"], ["config"], ["config", "show"]):
             self.assertIn("--help", self.run_ok(*command, "--help"))
 
@@ -66,6 +69,53 @@ class CommandLine(unittest.TestCase):
         message = self.fails(1, "generate", "--model", "nowhere", "--prompt", "x")
         self.assertIn("tiny", message)
         self.assertIn("models synth", message)
+
+    def test_models_are_listed_with_what_fits_and_what_is_broken(self):
+        broken = os.path.join(self.home, "models", "broken.gguf")
+        with open(broken, "w") as out:
+            out.write("junk")
+        try:
+            listed = {model["name"]: model for model in json.loads(self.run_ok("models", "ls", "--json"))}
+        finally:
+            os.remove(broken)
+        self.assertTrue(listed["tiny"]["fits"])
+        self.assertGreater(listed["tiny"]["max_tokens_per_s"], 0)
+        self.assertIn("GGUF", listed["broken"]["problem"])
+
+    def test_a_model_is_pulled_and_served_under_its_name(self):
+        with open(self.model, "rb") as file:
+            content = file.read()
+        entry = {"type": "file", "path": "little-Q8_0.gguf", "size": len(content),
+                 "lfs": {"oid": hashlib.sha256(content).hexdigest()}}
+
+        class Hub(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = json.dumps([entry]).encode() if self.path.startswith("/api/") else content
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *args):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+            threading.Thread(target=hub.serve_forever, daemon=True).start()
+            env = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "NO_PROXY": "*"}
+            path = self.run_ok("models", "pull", "acme/little", env=env).strip()
+            hub.shutdown()
+        try:
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), content)
+            self.run_ok("generate", "--model", "little-Q8_0", "--prompt", "x", "-n", "1")
+        finally:
+            os.remove(path)
+
+    def test_what_cannot_be_pulled_says_what_can(self):
+        self.assertIn("qwen2.5-coder-7b", self.fails(1, "models", "pull", "nothing"))
 
     def test_a_damaged_model_is_named(self):
         broken = os.path.join(self.home, "broken.gguf")

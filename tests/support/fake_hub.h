@@ -55,7 +55,7 @@ class FakeHub {
     cut_after_ = bytes;
     cuts_ = times;
   }
-  // The next reply is cut after so many bytes, and then files are refused until Resume().
+  // The next reply ends after so many bytes, and then files are refused until Resume().
   void StopAfter(size_t bytes) {
     MutexLock lock(mutex_);
     cut_after_ = bytes;
@@ -87,8 +87,7 @@ class FakeHub {
     if (request.path == kTree) return List(request, exchange);
     if (request.path.starts_with(kResolve)) {
       http::Response reply = http::Response::Make(302, "text/plain", "");
-      reply.headers.Add("Location",
-                        store_->url() + "/" + request.path.substr(kResolve.size()));
+      reply.headers.Add("Location", store_->url() + "/" + request.path.substr(kResolve.size()));
       return exchange->Respond(reply);
     }
     exchange->Respond(http::Response::Make(404, "text/plain", "no such thing"));
@@ -123,15 +122,13 @@ class FakeHub {
   void OnStore(const http::Request& request, const ExchangePtr& exchange) {
     MutexLock lock(mutex_);
     const std::string range(request.headers.Get("Range"));
-    seen_.push_back(
-        {request.method, range, std::string(request.headers.Get("Authorization"))});
+    seen_.push_back({request.method, range, std::string(request.headers.Get("Authorization"))});
     const auto it = files_.find(request.path.substr(1));
     if (it == files_.end()) {
       return exchange->Respond(http::Response::Make(404, "text/plain", "no such file"));
     }
     const std::string& content = it->second.content;
-    const std::string tag =
-        "\"" + std::to_string(std::hash<std::string>()(content)) + "\"";
+    const std::string tag = "\"" + std::to_string(std::hash<std::string>()(content)) + "\"";
     size_t from = 0;
     const std::string_view if_range = request.headers.Get("If-Range");
     const bool ranged = range.starts_with("bytes=") && (if_range.empty() || if_range == tag);
@@ -144,7 +141,8 @@ class FakeHub {
       const size_t end = std::min(content.size(), from + cut_after_);
       exchange->StartStream(ranged ? 206 : 200, {{"ETag", tag}});
       exchange->Write(content.substr(from, end - from));
-      return exchange->Abort();
+      // An aborted connection may lose bytes on their way; an orderly end does not.
+      return stops_ ? exchange->Finish() : exchange->Abort();
     }
     http::Response reply =
         http::Response::Make(ranged ? 206 : 200, "application/octet-stream", content.substr(from));
