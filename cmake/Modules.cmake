@@ -115,3 +115,25 @@ function(ac_write_lists)
     file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/${FILE}.txt CONTENT "${TEXT}" @ONLY)
   endforeach()
 endfunction()
+
+# ac_embed(OUT FILE NAMESPACE FUNCTION): a source file, its path in OUT, that defines
+# `std::string_view NAMESPACE::FUNCTION()` with the bytes of FILE.
+function(ac_embed OUT FILE NAMESPACE FUNCTION)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${FILE})
+  file(READ ${FILE} BYTES HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," BYTES "${BYTES}")
+  string(REGEX REPLACE "(................................................................................)"
+         "\\1\n" BYTES "${BYTES}")
+  set(SOURCE ${CMAKE_CURRENT_BINARY_DIR}/${FUNCTION}.cc)
+  file(CONFIGURE OUTPUT ${SOURCE} @ONLY CONTENT "#include <string_view>
+namespace @NAMESPACE@ {
+std::string_view @FUNCTION@();
+std::string_view @FUNCTION@() {
+  static constexpr unsigned char kBytes[] = {
+@BYTES@};
+  return {reinterpret_cast<const char*>(kBytes), sizeof kBytes};
+}
+}  // namespace @NAMESPACE@
+")
+  set(${OUT} ${SOURCE} PARENT_SCOPE)
+endfunction()

@@ -117,6 +117,11 @@ const std::vector<SettingSpec>& Config::Specs() {
       {"hub.token", kText, "", "HF_TOKEN", true, false, "for private and gated models"},
       {"debug", kInteger, "0", "ANYCLAUDE_DEBUG", false, false,
        "log detail, 0 (quiet) to 3 (everything)"},
+      {"trace.enabled", kBoolean, "true", "", false, false,
+       "write a trace of each request under traces/ in the home, secrets taken out"},
+      {"trace.max_mb", kInteger, "512", "", false, false,
+       "size of all traces; the oldest go first"},
+      {"trace.max_days", kInteger, "14", "", false, false, "age after which a trace is deleted"},
       {"log.format", kText, "text", "", false, false, "text or json"},
       {"log.file", kText, "", "", false, false, "log file; empty: standard error"},
   };

@@ -10,9 +10,12 @@
 #include "api/api.h"
 #include "app/modes.h"
 #include "app/running_server.h"
+#include "app/session_report.h"
 #include "launch/child.h"
 #include "launch/client_environment.h"
 #include "launch/terminal_menu.h"
+#include "store/ledger.h"
+#include "store/schema.h"
 
 namespace ac::app {
 namespace {
@@ -26,6 +29,19 @@ bool IsOurs(const std::string& word, const std::vector<std::string>& commands) {
          std::find(commands.begin(), commands.end(), word) != commands.end();
 }
 
+// How fast each mode was last time, as the ledger has it. Without a ledger: nothing is added.
+void AddLastSpeeds(const Config& config, std::vector<launch::MenuItem>* items) {
+  if (!FileSystem::Real().Exists(config.HomePath("state.db"))) return;
+  const auto database = store::OpenState(FileSystem::Real(), config.home());
+  if (!database.ok()) return;
+  for (launch::MenuItem& item : *items) {
+    const auto last = store::Ledger(**database).LastOf(item.name);
+    if (!last.ok() || !last->has_value() || !(*last)->first_ms) continue;
+    if (!item.detail.empty()) item.detail += "; ";
+    item.detail += "first word after " + DurationText(*(*last)->first_ms / 1000) + " last time";
+  }
+}
+
 // The mode that settings and terminal choose; empty when the user left the menu.
 Result<std::string> ChooseMode(const Config& config) {
   const Setting& setting = config.Get("mode");
@@ -33,6 +49,7 @@ Result<std::string> ChooseMode(const Config& config) {
     return setting.value;
   }
   std::vector<launch::MenuItem> items = UsableModes(config);
+  AddLastSpeeds(config, &items);
   const size_t preselected = static_cast<size_t>(
       std::find_if(items.begin(), items.end(),
                    [&](const launch::MenuItem& item) { return item.name == setting.value; }) -
@@ -127,6 +144,7 @@ Result<int> Launch(CommandContext& context, const LaunchRequest& request) {
   argv.insert(argv.end(), request.client_args.begin(), request.client_args.end());
   const Result<int> code = launch::RunChild(argv, environment.entries);
   server->Stop(kGrace);
+  fmt::print(stderr, "{}", server->Report());
   return code;
 }
 

@@ -74,6 +74,9 @@ int Main(int argc, char** argv) {
   RegisterTokenize(app, &chosen);
   RegisterTemplate(app, &chosen);
   RegisterModels(app, &chosen);
+  RegisterTrace(app, &chosen);
+  RegisterCost(app, &chosen);
+  RegisterStats(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   const Result<std::optional<LaunchRequest>> launch =

@@ -4,8 +4,11 @@
 
 #include "app/modes.h"
 #include "app/open_model.h"
+#include "app/session_report.h"
 #include "backend/local_backend.h"
 #include "gateway/gateway.h"
+#include "gateway/recorder.h"
+#include "gateway/session_totals.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 
@@ -25,6 +28,8 @@ Status CheckSettings(const Config& config) {
 
 // In the order they are made; destroyed from the last to the first.
 struct RunningServer::Parts {
+  std::unique_ptr<gateway::SessionTotals> totals;
+  std::unique_ptr<gateway::Recorder> recorder;  // null when the home cannot be written
   OpenedModel opened;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<backend::Backend> backend;
@@ -49,11 +54,34 @@ struct RunningServer::Parts {
     return OkStatus();
   }
 
+  void Observe(const Config& config) {
+    const std::string& mode = config.Text("mode");
+    const bool log_bodies = obs::ParseDebugLevel(config.Text("debug")).bodies;
+    totals = std::make_unique<gateway::SessionTotals>(mode, obs::Metrics::Default(), log_bodies);
+    gateway::RecorderOptions options{
+        .home = config.home(),
+        .mode = mode,
+        .version = AC_VERSION,
+        .traces = config.Boolean("trace.enabled"),
+        .limits = {.max_bytes = static_cast<uint64_t>(config.Integer("trace.max_mb")) << 20,
+                   .max_age_days = config.Integer("trace.max_days")}};
+    auto created =
+        gateway::Recorder::Create(FileSystem::Real(), std::move(options), obs::Metrics::Default());
+    if (created.ok()) {
+      recorder = std::move(created).value();
+    } else {
+      // Serving matters more than the record of it.
+      obs::Warn("serve", "nothing is recorded", {{"why", created.status().message()}});
+    }
+  }
+
   Status Listen(const Config& config, std::vector<gateway::RequestObserver*> observers) {
     gateway::GatewayOptions options;
     options.access = {config.Text("api_key"), config.Text("host")};
     options.version = AC_VERSION;
     options.observers = std::move(observers);
+    options.observers.push_back(totals.get());
+    if (recorder != nullptr) options.observers.push_back(recorder.get());
     gateway = std::make_unique<gateway::Gateway>(options, *backend);
     http::ServerOptions server_options;
     server_options.host = config.Text("host");
@@ -79,6 +107,7 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
   std::unique_ptr<RunningServer> running(new RunningServer());
   Parts& parts = *running->parts_;
   AC_RETURN_IF_ERROR(parts.OpenLocal(config));
+  parts.Observe(config);
   AC_RETURN_IF_ERROR(parts.Listen(config, std::move(observers)));
   running->facts_ = {.url = parts.server->url(),
                      .mode = config.Text("mode"),
@@ -88,6 +117,15 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
   return running;
 }
 
-void RunningServer::Stop(std::chrono::milliseconds grace) { parts_->server->Shutdown(grace); }
+void RunningServer::Stop(std::chrono::milliseconds grace) {
+  parts_->server->Shutdown(grace);
+  if (parts_->recorder != nullptr) parts_->recorder->Flush();
+}
+
+std::string RunningServer::Report() const {
+  std::optional<gateway::Recorder::Costs> costs;
+  if (parts_->recorder != nullptr) costs = parts_->recorder->costs();
+  return SessionReport(parts_->totals->totals(), costs);
+}
 
 }  // namespace ac::app

@@ -34,8 +34,11 @@ class RunningServer {
 
   const ServerFacts& facts() const { return facts_; }
 
-  // Running replies may go on for `grace`.
+  // Running replies may go on for `grace`. Then everything is written down.
   void Stop(std::chrono::milliseconds grace);
+
+  // What was measured since the start, in a few lines; empty when nothing was asked.
+  std::string Report() const;
 
  private:
   struct Parts;

@@ -11,6 +11,10 @@ void RegisterChat(CLI::App& app, Action* chosen);
 void RegisterTokenize(CLI::App& app, Action* chosen);
 void RegisterTemplate(CLI::App& app, Action* chosen);
 void RegisterModels(CLI::App& app, Action* chosen);
+void RegisterTrace(CLI::App& app, Action* chosen);
+void RegisterTraceReplay(CLI::App& trace, Action* chosen);  // a subcommand of trace
+void RegisterCost(CLI::App& app, Action* chosen);
+void RegisterStats(CLI::App& app, Action* chosen);
 void RegisterDoctor(CLI::App& app, Action* chosen);
 void RegisterConfig(CLI::App& app, Action* chosen);
 

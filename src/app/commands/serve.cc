@@ -79,6 +79,7 @@ Status Run(CommandContext& context, const Flags& flags) {
   sigwait(&signals, &received);
   fmt::print(stderr, "\nstopping; running replies have {} s\n", kGrace.count());
   server->Stop(kGrace);
+  fmt::print(stderr, "{}", server->Report());
   return OkStatus();
 }
 

@@ -1,0 +1,60 @@
+#include "gateway/request_measure.h"
+
+namespace ac::gateway {
+
+std::string_view EndingName(Ending ending) {
+  switch (ending) {
+    case Ending::kComplete:
+      return "complete";
+    case Ending::kFailed:
+      return "failed";
+    case Ending::kCancelled:
+      return "cancelled";
+  }
+  return "cancelled";
+}
+
+void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
+  if (const auto* start = event.As<chat::MessageStart>()) {
+    accepted_ = now;
+    usage_ = start->usage;
+    diagnosis_ = start->diagnosis;
+    served_by_ = start->served_by;
+  } else if (const auto* ping = event.As<chat::Ping>()) {
+    if (ping->prompt_total > 0) {
+      prompt_done_ = ping->prompt_done;
+      prompt_total_ = ping->prompt_total;
+    }
+  } else if (const auto* delta = event.As<chat::MessageDelta>()) {
+    stop_reason_ = delta->stop_reason;
+    if (delta->usage.PromptTokens() > 0 || delta->usage.output_tokens > 0) usage_ = delta->usage;
+  } else if (const auto* error = event.As<chat::Error>()) {
+    error_ = error->status;
+  } else if (event.As<chat::BlockStart>() != nullptr && !first_output_.has_value()) {
+    first_output_ = now;
+  }
+}
+
+void RequestMeasure::End(Ending ending, Nanos now) {
+  ending_ = ending;
+  ended_ = now;
+}
+
+std::optional<double> RequestMeasure::Since(std::optional<Nanos> time, Nanos from) {
+  if (!time.has_value()) return std::nullopt;
+  return Seconds(*time - from) * 1000;
+}
+
+std::optional<double> RequestMeasure::prefill_ms() const {
+  if (!accepted_ || !first_output_ || prompt_total_ == 0) return std::nullopt;
+  return Since(first_output_, *accepted_);
+}
+
+std::optional<double> RequestMeasure::tokens_per_second() const {
+  if (!first_output_ || !ended_ || usage_.output_tokens < 2) return std::nullopt;
+  const double seconds = Seconds(*ended_ - *first_output_);
+  if (seconds <= 0) return std::nullopt;
+  return static_cast<double>(usage_.output_tokens - 1) / seconds;
+}
+
+}  // namespace ac::gateway
