@@ -273,16 +273,45 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<con
   // The prompt's full pages are complete now: another request may share them at once.
   if (!sequence.prompt_done()) PublishComputed(sequence, /*finished=*/false);
   Result<SampledToken> sampled =
-      sequence.sampler.Sample(logits, usable_tokens_, sequence.request.top_logprobs);
+      sequence.sampler.Sample(logits, AllowedTokens(sequence), sequence.request.top_logprobs);
   if (!sampled.ok()) {
     Finish(sequence, FinishReason::kFailed, sampled.status());
     return;
   }
   AcceptToken(sequence, *sampled);
+  if (!sequence.finished) AcceptForcedTokens(sequence);
+}
+
+std::span<const uint64_t> Engine::AllowedTokens(const Sequence& sequence) {
+  if (sequence.constraint == nullptr) return usable_tokens_;
+  const std::span<const uint64_t> allowed = sequence.constraint->Allowed();
+  if (allowed.empty()) return usable_tokens_;
+  allowed_tokens_.assign(static_cast<size_t>(model_.vocab_size() + 63) / 64, 0);
+  const size_t words = std::min(allowed.size(), allowed_tokens_.size());
+  for (size_t i = 0; i < words; ++i) {
+    allowed_tokens_[i] = usable_tokens_.empty() ? allowed[i] : allowed[i] & usable_tokens_[i];
+  }
+  return allowed_tokens_;
+}
+
+// Appends what the constraint leaves no choice about; the next forward pass reads all of it at
+// once. Not where log-probabilities were asked for: those need the model's opinion of each token.
+void Engine::AcceptForcedTokens(Sequence& sequence) {
+  if (sequence.constraint == nullptr || sequence.request.top_logprobs >= 0) return;
+  for (const TokenId token : sequence.constraint->Forced()) {
+    if (sequence.finished) return;
+    AcceptToken(sequence, {.id = token, .logprobs = {}});
+  }
 }
 
 void Engine::AcceptToken(Sequence& sequence, const SampledToken& sampled) {
   const GenerateRequest& request = sequence.request;
+  if (sequence.constraint != nullptr && !sequence.constraint->Accept(sampled.id)) {
+    Finish(sequence, FinishReason::kFailed,
+           Internal("[engine] token " + std::to_string(sampled.id) +
+                    " was chosen against the reply's grammar"));
+    return;
+  }
   if (sequence.outputs == 0) sequence.first_token = clock_.Now();
   sequence.sampler.Accept(sampled.id);
   sequence.tokens.push_back(sampled.id);

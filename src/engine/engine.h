@@ -9,6 +9,7 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -80,7 +81,10 @@ class Engine {
   bool ReservePages(std::vector<PlannedChunk>* plan);
   void Compute(const std::vector<PlannedChunk>& plan);
   void Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);
+  // The usable tokens that the sequence's constraint allows now; valid until the next call.
+  std::span<const uint64_t> AllowedTokens(const Sequence& sequence);
   void AcceptToken(Sequence& sequence, const SampledToken& sampled);
+  void AcceptForcedTokens(Sequence& sequence);
 
   bool Grow(Sequence& sequence, int64_t tokens);
   void Preempt(Sequence& sequence);
@@ -109,6 +113,7 @@ class Engine {
   // Bit i: token i may be generated. Rows of the output matrix beyond the vocabulary and unused
   // entries are no text. Empty when every token may.
   std::vector<uint64_t> usable_tokens_;
+  std::vector<uint64_t> allowed_tokens_;  // scratch of AllowedTokens
 
   mutable Mutex mutex_;
   CondVar wake_;

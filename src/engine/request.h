@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/status.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
+#include "engine/token_constraint.h"
 
 namespace ac::engine {
 
@@ -26,6 +28,9 @@ struct GenerateRequest {
   std::vector<TokenId> stop_tokens;  // beside the model's own end tokens
   bool ignore_end_tokens = false;    // benchmarks and reference tests generate a fixed count
   int top_logprobs = -1;             // -1: none; 0: of the chosen token only; K: of the K best too
+  // What the reply may consist of, in its first state; each sequence works on a fork of it. Null:
+  // anything.
+  std::shared_ptr<const TokenConstraint> constraint;
   Priority priority = Priority::kInteractive;
   std::string client;  // for fairness; requests with equal names share a turn
 };

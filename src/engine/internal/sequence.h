@@ -28,6 +28,7 @@ struct Sequence {
         sampler(request.sampling, request.prompt),
         stops(request.stop_strings),
         decoder(tokenizer, /*skip_special=*/false),
+        constraint(request.constraint != nullptr ? request.constraint->Fork() : nullptr),
         tokens(request.prompt),
         submitted(now) {}
 
@@ -38,6 +39,7 @@ struct Sequence {
   StopStrings stops;
   // Special tokens stay visible: tool-call syntax is made of them.
   tokenizer::StreamDecoder decoder;
+  std::unique_ptr<TokenConstraint> constraint;  // null: the reply is free
 
   std::vector<TokenId> tokens;  // prompt, then output
   int64_t computed = 0;         // leading tokens whose keys and values are in `pages`
