@@ -12,7 +12,7 @@ class WaitingSink : public engine::TokenSink {
               std::function<void(int64_t, int64_t)> on_progress)
       : on_text_(std::move(on_text)), on_progress_(std::move(on_progress)) {}
 
-  void OnStart(int64_t, int64_t) override {}
+  void OnStart(const engine::CacheReport&) override {}
   void OnProgress(int64_t done, int64_t total) override {
     if (on_progress_) on_progress_(done, total);
   }

@@ -10,9 +10,7 @@ class LocalCall::ChoiceSink : public engine::TokenSink {
   ChoiceSink(std::shared_ptr<LocalCall> call, int choice)
       : call_(std::move(call)), choice_(choice) {}
 
-  void OnStart(int64_t prompt_tokens, int64_t cached_tokens) override {
-    call_->OnStart(choice_, prompt_tokens, cached_tokens);
-  }
+  void OnStart(const engine::CacheReport& report) override { call_->OnStart(report); }
   void OnProgress(int64_t done, int64_t total) override { call_->OnProgress(choice_, done, total); }
   void OnToken(const engine::TokenEvent& event) override { call_->OnToken(choice_, event); }
   void OnFinish(const engine::FinishInfo& info) override { call_->OnFinish(choice_, info); }
@@ -69,15 +67,15 @@ void LocalCall::EmitAll(std::vector<chat::ChatEvent> events) {
   for (chat::ChatEvent& event : events) Emit(std::move(event));
 }
 
-void LocalCall::OnStart(int, int64_t prompt_tokens, int64_t cached_tokens) {
+void LocalCall::OnStart(const engine::CacheReport& report) {
   MutexLock lock(mutex_);
   if (sink_ == nullptr) return;
   // The n replies to one prompt share it: the others find it in the cache and it is counted once.
   if (started_) return;
   started_ = true;
-  usage_.cache_read = cached_tokens;
+  usage_.cache_read = report.from_memory + report.from_disk;
   usage_.cache_creation = 0;
-  usage_.input_tokens = prompt_tokens - cached_tokens;
+  usage_.input_tokens = report.computed();
   Emit({.value = chat::MessageStart{.id = ids_.Next(chat::kMessageIdPrefix),
                                     .model = model_,
                                     .usage = usage_,

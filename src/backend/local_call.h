@@ -35,7 +35,7 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
  private:
   class ChoiceSink;
 
-  void OnStart(int choice, int64_t prompt_tokens, int64_t cached_tokens);
+  void OnStart(const engine::CacheReport& report);
   void OnProgress(int choice, int64_t done, int64_t total);
   void OnToken(int choice, const engine::TokenEvent& event);
   void OnFinish(int choice, const engine::FinishInfo& info);

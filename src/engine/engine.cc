@@ -5,13 +5,10 @@
 #include <tuple>
 
 #include "engine/internal/sequence.h"
+#include "engine/internal/sequence_cache.h"
 
 namespace ac::engine {
 namespace {
-
-int64_t PagesFor(int64_t tokens, int page_tokens) {
-  return (tokens + page_tokens - 1) / page_tokens;
-}
 
 std::vector<uint64_t> UsableTokens(const tokenizer::Tokenizer& tokenizer, int vocab_size) {
   std::vector<uint64_t> mask(static_cast<size_t>(vocab_size + 63) / 64);
@@ -37,8 +34,7 @@ Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::P
       context_length_(options.context_length > 0
                           ? std::min(options.context_length, model.context_length())
                           : model.context_length()),
-      pages_(std::move(pages)),
-      cache_(pages_),
+      cache_(std::make_unique<SequenceCache>(std::move(pages), tokenizer, options.prefix_cache)),
       pacer_(options.max_step_tokens, options.step_seconds),
       usable_tokens_(UsableTokens(tokenizer, model.vocab_size())) {
   thread_ = std::thread([this] { Run(); });
@@ -61,7 +57,7 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
                                        " tokens does not fit the context of " +
                                        std::to_string(context_length_));
   }
-  const int64_t capacity = pages_.total_pages() * pages_.layout().page_tokens;
+  const int64_t capacity = cache_->capacity_tokens();
   if (prompt >= capacity) {
     return Status(Code::kResourceExhausted, "[engine] prompt of " + std::to_string(prompt) +
                                                 " tokens needs more than the KV cache of " +
@@ -156,30 +152,12 @@ void Engine::Admit() {
   });
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
     Sequence& sequence = *waiting_.front();
-    assert(sequence.pages.empty() && sequence.computed == 0);
-    if (options_.prefix_cache) {
-      // The last known token is always computed: its logits choose the next one.
-      const std::span<const TokenId> tokens(sequence.tokens);
-      sequence.lease = cache_.Match(tokens.first(tokens.size() - 1));
-    }
-    const auto& shared = sequence.lease.pages();
-    for (const kv::PageId page : shared) {
-      pages_.AddRef(page);
-      sequence.pages.push_back(page);
-    }
-    sequence.computed = static_cast<int64_t>(shared.size()) * pages_.layout().page_tokens;
-    if (sequence.lease.partial_tokens() > 0 &&
-        Grow(sequence, sequence.computed + sequence.lease.partial_tokens())) {
-      pages_.CopyTokens(sequence.lease.partial_page(), sequence.pages.back(),
-                        sequence.lease.partial_tokens());
-      sequence.computed += sequence.lease.partial_tokens();
-    }
+    cache_->Attach(sequence);
     if (!sequence.started) {
       sequence.started = true;
       sequence.admitted = clock_.Now();
       sequence.info.cached_tokens = sequence.computed;
-      sequence.sink->OnStart(static_cast<int64_t>(sequence.request.prompt.size()),
-                             sequence.computed);
+      sequence.sink->OnStart(sequence.info.cache);
     }
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -207,13 +185,13 @@ bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
   for (const PlannedChunk& chunk : *plan) {
     Sequence* sequence = FindRunning(chunk.id);
     if (sequence == nullptr) continue;  // preempted for an earlier chunk
-    while (!Grow(*sequence, chunk.begin + chunk.count)) {
+    while (!cache_->Grow(*sequence, chunk.begin + chunk.count)) {
       Sequence& newest = *running_.back();
       if (running_.size() == 1) {
         Finish(newest, FinishReason::kFailed,
                Status(Code::kResourceExhausted,
                       "[engine] the KV cache is too small for this request: " +
-                          std::to_string(pages_.total_pages() * pages_.layout().page_tokens) +
+                          std::to_string(cache_->capacity_tokens()) +
                           " tokens in all; raise kv.memory_mb"));
         break;
       }
@@ -224,8 +202,7 @@ bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
   std::erase_if(*plan, [this](const PlannedChunk& chunk) {
     const Sequence* sequence = FindRunning(chunk.id);
     return sequence == nullptr || sequence->finished ||
-           static_cast<int64_t>(sequence->pages.size()) <
-               PagesFor(chunk.begin + chunk.count, pages_.layout().page_tokens);
+           !cache_->Holds(*sequence, chunk.begin + chunk.count);
   });
   return !plan->empty();
 }
@@ -246,7 +223,7 @@ void Engine::Compute(const std::vector<PlannedChunk>& plan) {
   const size_t vocab = static_cast<size_t>(model_.vocab_size());
   logits_.resize(static_cast<size_t>(model::CountLogitRows(batch)) * vocab);
   const Nanos begin = clock_.Now();
-  const Status status = model_.Forward(batch, pages_, logits_.data());
+  const Status status = model_.Forward(batch, cache_->pool(), logits_.data());
   pacer_.Observe(tokens, Seconds(clock_.Now() - begin));
   size_t row = 0;
   for (const PlannedChunk& chunk : plan) {
@@ -271,7 +248,7 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<con
   }
   if (!chunk.samples) return;
   // The prompt's full pages are complete now: another request may share them at once.
-  if (!sequence.prompt_done()) PublishComputed(sequence, /*finished=*/false);
+  if (!sequence.prompt_done()) cache_->Publish(sequence, /*finished=*/false);
   Result<SampledToken> sampled =
       sequence.sampler.Sample(logits, AllowedTokens(sequence), sequence.request.top_logprobs);
   if (!sampled.ok()) {
@@ -335,26 +312,11 @@ void Engine::AcceptToken(Sequence& sequence, const SampledToken& sampled) {
   }
 }
 
-// Allocates pages up to `tokens` positions, evicting cached prefixes nobody uses. False: none left.
-bool Engine::Grow(Sequence& sequence, int64_t tokens) {
-  const auto needed = static_cast<size_t>(PagesFor(tokens, pages_.layout().page_tokens));
-  while (sequence.pages.size() < needed) {
-    if (pages_.free_pages() == 0 && cache_.Evict(1) == 0) return false;
-    // An evicted page may still be referenced by a running sequence: then nothing came free yet.
-    if (pages_.free_pages() == 0) continue;
-    Result<kv::PageId> page = pages_.Allocate();
-    if (!page.ok()) return false;
-    sequence.pages.push_back(*page);
-  }
-  return true;
-}
-
 // Sends a running sequence back to the queue. What it computed stays in the cache as long as there
 // is room, so it usually comes back without computing everything again.
 void Engine::Preempt(Sequence& sequence) {
-  PublishComputed(sequence, /*finished=*/true);
-  ReleasePages(sequence);
-  sequence.computed = 0;
+  cache_->Publish(sequence, /*finished=*/true);
+  cache_->Release(sequence);
   const auto it = std::find_if(running_.begin(), running_.end(),
                                [&](const auto& s) { return s.get() == &sequence; });
   waiting_.push_front(std::move(*it));
@@ -363,29 +325,11 @@ void Engine::Preempt(Sequence& sequence) {
   ++stats_.preemptions;
 }
 
-// `finished`: the sequence writes no more, so its last, part-filled page may be shared too.
-void Engine::PublishComputed(Sequence& sequence, bool finished) {
-  if (!options_.prefix_cache) return;
-  const int64_t page_tokens = pages_.layout().page_tokens;
-  const int64_t count =
-      finished ? sequence.computed : sequence.computed / page_tokens * page_tokens;
-  const auto pages = static_cast<size_t>(PagesFor(count, pages_.layout().page_tokens));
-  if (count == 0 || sequence.pages.size() < pages) return;
-  cache_.Publish(std::span(sequence.tokens).first(static_cast<size_t>(count)),
-                 std::span(sequence.pages).first(pages));
-}
-
-void Engine::ReleasePages(Sequence& sequence) {
-  sequence.lease.Release();
-  for (const kv::PageId page : sequence.pages) pages_.Release(page);
-  sequence.pages.clear();
-}
-
 void Engine::Finish(Sequence& sequence, FinishReason reason, Status status) {
   if (sequence.finished) return;
   sequence.finished = true;
-  PublishComputed(sequence, /*finished=*/true);
-  ReleasePages(sequence);
+  cache_->Publish(sequence, /*finished=*/true);
+  cache_->Release(sequence);
   FinishInfo& info = sequence.info;
   info.reason = reason;
   info.status = std::move(status);
@@ -402,6 +346,10 @@ void Engine::Finish(Sequence& sequence, FinishReason reason, Status status) {
     const Nanos prefilled = sequence.outputs > 0 ? sequence.first_token : now;
     info.prefill = prefilled - sequence.admitted;
     info.decode = now - prefilled;
+    if (auto& divergence = info.cache.divergence; divergence && info.cache.computed() > 0) {
+      divergence->lost_seconds = Seconds(info.prefill) * static_cast<double>(divergence->lost) /
+                                 static_cast<double>(info.cache.computed());
+    }
   }
   sequence.sink->OnFinish(info);
 }
@@ -440,9 +388,9 @@ void Engine::UpdateStats() {
   MutexLock lock(mutex_);
   stats_.running = static_cast<int64_t>(running_.size());
   stats_.queued = static_cast<int64_t>(waiting_.size() + submitted_.size());
-  stats_.pages_total = pages_.total_pages();
-  stats_.pages_free = pages_.free_pages();
-  stats_.pages_cached = cache_.page_count();
+  stats_.pages_total = cache_->pool().total_pages();
+  stats_.pages_free = cache_->pool().free_pages();
+  stats_.pages_cached = cache_->cached_pages();
 }
 
 }  // namespace ac::engine

@@ -21,12 +21,12 @@
 #include "engine/request.h"
 #include "engine/scheduler.h"
 #include "kv/page_pool.h"
-#include "kv/prefix_cache.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::engine {
 
 struct Sequence;
+class SequenceCache;
 
 struct EngineOptions {
   int max_running = 32;  // sequences that share a step
@@ -86,10 +86,7 @@ class Engine {
   void AcceptToken(Sequence& sequence, const SampledToken& sampled);
   void AcceptForcedTokens(Sequence& sequence);
 
-  bool Grow(Sequence& sequence, int64_t tokens);
   void Preempt(Sequence& sequence);
-  void PublishComputed(Sequence& sequence, bool finished);
-  void ReleasePages(Sequence& sequence);
   void Finish(Sequence& sequence, FinishReason reason, Status status = OkStatus());
   void RemoveFinished();
   Sequence* FindRunning(RequestId id) const;
@@ -103,8 +100,7 @@ class Engine {
   const int64_t context_length_;
 
   // The engine thread's own.
-  kv::PagePool pages_;
-  kv::PrefixCache cache_;
+  const std::unique_ptr<SequenceCache> cache_;
   std::deque<SequencePtr> waiting_;
   std::list<SequencePtr> running_;  // in order of arrival
   std::unordered_map<std::string, int64_t> client_tokens_;

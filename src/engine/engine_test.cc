@@ -119,6 +119,33 @@ TEST_F(EngineTest, BranchesShareTheTrunkInTheMiddleOfAPage) {
   EXPECT_EQ(again->cached_tokens, 8);
 }
 
+TEST_F(EngineTest, AnEditedPromptIsToldWhereItLeftTheCachedOneAndAnAppendedOneIsNot) {
+  Start();
+  std::vector<TokenId> history(40);
+  for (size_t i = 0; i < history.size(); ++i) history[i] = static_cast<TokenId>('a' + i % 20) - 64;
+  const auto first = Run(Greedy(history, 1));
+  EXPECT_FALSE(first->info.cache.divergence) << "nothing was cached";
+  EXPECT_EQ(first->info.cache.computed(), 40);
+  std::vector<TokenId> appended = history;
+  appended.push_back(5);
+  const auto second = Run(Greedy(appended, 1));
+  EXPECT_FALSE(second->info.cache.divergence);
+  EXPECT_EQ(second->info.cache.from_memory, 40);
+  std::vector<TokenId> edited = history;
+  edited[30] = 1;
+  const auto third = Run(Greedy(edited, 1));
+  ASSERT_TRUE(third->info.cache.divergence);
+  const Divergence& divergence = *third->info.cache.divergence;
+  EXPECT_EQ(divergence.at, 30);
+  EXPECT_EQ(divergence.lost, 10);
+  EXPECT_EQ(divergence.cached, 41 - 30);
+  const std::span<const TokenId> tokens(history);
+  EXPECT_EQ(divergence.before, tokenizer_->Decode(tokens.subspan(18, 12)));
+  EXPECT_EQ(divergence.was.substr(0, 3), tokenizer_->Decode(tokens.subspan(30, 3)));
+  EXPECT_EQ(divergence.now, tokenizer_->Decode(std::span<const TokenId>(edited).subspan(30)));
+  EXPECT_GT(divergence.lost_seconds, 0);
+}
+
 TEST_F(EngineTest, CacheOffGivesTheSameText) {
   Start(256, {.prefix_cache = false});
   const std::vector<TokenId> prompt = {1, 2, 3, 4, 5, 6, 7, 8};

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "engine/cache_report.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/token_constraint.h"
@@ -52,6 +53,7 @@ struct FinishInfo {
   Status status;            // of kFailed and kCancelled
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;  // of these, read from the prefix cache
+  CacheReport cache;          // the same in detail
   int64_t output_tokens = 0;
   Nanos queued{0};
   Nanos prefill{0};
@@ -61,8 +63,8 @@ struct FinishInfo {
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
-  // The request was admitted; `cached` of its prompt tokens need no computing.
-  virtual void OnStart(int64_t prompt_tokens, int64_t cached_tokens) = 0;
+  // The request was admitted; the report says how much of its prompt needs no computing.
+  virtual void OnStart(const CacheReport& report) = 0;
   virtual void OnProgress(int64_t prompt_done, int64_t prompt_total) = 0;
   virtual void OnToken(const TokenEvent& event) = 0;
   virtual void OnFinish(const FinishInfo& info) = 0;

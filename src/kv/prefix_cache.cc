@@ -129,6 +129,27 @@ PrefixCache::Lease PrefixCache::Match(std::span<const TokenId> tokens) {
   return lease;
 }
 
+PrefixCache::Continuation PrefixCache::Behind(const Lease& lease, size_t most) const {
+  Continuation behind;
+  const auto add = [&](std::span<const TokenId> tokens) {
+    behind.tokens += static_cast<int64_t>(tokens.size());
+    const size_t room = std::min(most - behind.next.size(), tokens.size());
+    behind.next.insert(behind.next.end(), tokens.begin(), tokens.begin() + static_cast<long>(room));
+  };
+  const Node* node = lease.pinned_ != nullptr ? lease.pinned_ : root_.get();
+  if (lease.partial_tokens() > 0) {
+    add(node->tokens().subspan(static_cast<size_t>(lease.partial_tokens())));
+  }
+  while (!node->children.empty()) {
+    node = std::max_element(
+               node->children.begin(), node->children.end(),
+               [](const auto& a, const auto& b) { return a.second->serial < b.second->serial; })
+               ->second.get();
+    add(node->tokens());
+  }
+  return behind;
+}
+
 void PrefixCache::Publish(std::span<const TokenId> tokens, std::span<const PageId> pages) {
   assert(pages.size() * static_cast<size_t>(page_tokens_) >= tokens.size());
   Node* node = root_.get();

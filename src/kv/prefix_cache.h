@@ -63,6 +63,14 @@ class PrefixCache {
 
   Lease Match(std::span<const TokenId> tokens);
 
+  // What the tree holds behind a match, on the branch used last: how many tokens, and the first of
+  // them. Nothing when the match ends where the cached conversation ends.
+  struct Continuation {
+    int64_t tokens = 0;
+    std::vector<TokenId> next;  // at most `most`
+  };
+  Continuation Behind(const Lease& lease, size_t most) const;
+
   // Remembers `tokens` with the pages that hold them (ceil(tokens / page_tokens) of them). Pages
   // the tree already has under the same tokens are kept; the caller's duplicates are simply not
   // taken. A last page that is not full may be published only by a caller that writes no more into

@@ -11,10 +11,10 @@ namespace ac::testing {
 
 class CollectingSink : public engine::TokenSink {
  public:
-  void OnStart(int64_t prompt, int64_t cached) override {
+  void OnStart(const engine::CacheReport& report) override {
     MutexLock lock(mutex_);
-    prompt_tokens = prompt;
-    cached_tokens = cached;
+    prompt_tokens = report.prompt_tokens;
+    cached_tokens = report.from_memory + report.from_disk;
   }
   void OnProgress(int64_t done, int64_t) override {
     MutexLock lock(mutex_);
