@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "app/gateway_settings.h"
 #include "app/modes.h"
 #include "app/open_model.h"
 #include "app/session_report.h"
@@ -33,6 +34,7 @@ struct RunningServer::Parts {
   OpenedModel opened;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<backend::Backend> backend;
+  std::unique_ptr<GatewayBackends> layers;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<http::Server> server;
 
@@ -76,13 +78,14 @@ struct RunningServer::Parts {
   }
 
   Status Listen(const Config& config, std::vector<gateway::RequestObserver*> observers) {
-    gateway::GatewayOptions options;
-    options.access = {config.Text("api_key"), config.Text("host")};
-    options.version = AC_VERSION;
+    AC_ASSIGN_OR_RETURN(
+        layers,
+        GatewayBackends::Open(config, config.Text("mode") + " " + opened.resolved.path, *backend));
+    gateway::GatewayOptions options = GatewayOptionsFrom(config);
     options.observers = std::move(observers);
     options.observers.push_back(totals.get());
     if (recorder != nullptr) options.observers.push_back(recorder.get());
-    gateway = std::make_unique<gateway::Gateway>(options, *backend);
+    gateway = std::make_unique<gateway::Gateway>(options, layers->outermost());
     http::ServerOptions server_options;
     server_options.host = config.Text("host");
     server_options.port = static_cast<uint16_t>(config.Integer("port"));

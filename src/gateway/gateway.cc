@@ -5,6 +5,7 @@
 #include "api/errors.h"
 #include "base/hash.h"
 #include "json/json.h"
+#include "obs/log.h"
 #include "obs/metrics.h"
 
 namespace ac::gateway {
@@ -186,12 +187,27 @@ void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
     MutexLock lock(mutex_);
     sessions_.push_back(session);
   }
+  Stabilise(&*parsed);
   session->Start(backend_, std::move(parsed).value());
+}
+
+void Gateway::Stabilise(chat::ChatRequest* request) const {
+  std::vector<Change> changes = gateway::Stabilise(options_.stabiliser, request);
+  const std::vector<Change> slimmed = Slim(options_.slim, request);
+  changes.insert(changes.end(), slimmed.begin(), slimmed.end());
+  for (const Change& change : changes) {
+    obs::Metrics::Default()
+        .GetCounter("anyclaude_prompt_changes_total", "Requests that a prompt rule changed",
+                    {{"rule", std::string(change.rule)}})
+        .Add();
+    obs::Debug("gateway", "prompt changed", {{"rule", change.rule}, {"what", change.what}});
+  }
 }
 
 void Gateway::HandleCountTokens(const http::Request& request, const ExchangePtr& exchange) {
   Result<chat::ChatRequest> parsed = api::ParseRequest(Endpoint::kCountTokens, request.body);
   if (!parsed.ok()) return RespondError(*exchange, Dialect::kAnthropic, parsed.status());
+  Stabilise(&*parsed);
   backend_.CountTokens(std::move(parsed).value(), [exchange](Result<int64_t> tokens) {
     if (!tokens.ok()) return RespondError(*exchange, Dialect::kAnthropic, tokens.status());
     RespondJson(*exchange, api::EncodeTokenCount(*tokens));

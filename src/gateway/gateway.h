@@ -18,6 +18,7 @@
 #include "gateway/access.h"
 #include "gateway/observer.h"
 #include "gateway/reply_session.h"
+#include "gateway/stabiliser.h"
 #include "http/server.h"
 
 namespace ac::gateway {
@@ -29,6 +30,8 @@ struct GatewayOptions {
   Nanos ping_interval = std::chrono::seconds(5);
   Nanos tick = std::chrono::milliseconds(250);
   std::string version;
+  StabiliserRules stabiliser;
+  SlimRules slim;
   std::vector<RequestObserver*> observers;  // must outlive the gateway
 };
 
@@ -71,6 +74,8 @@ class Gateway {
 
   void StartReply(api::Endpoint endpoint, const http::Request& request,
                   const ExchangePtr& exchange);
+  // Applies the rules that keep prompts stable and small.
+  void Stabilise(chat::ChatRequest* request) const;
   void TickLoop();
 
   const GatewayOptions options_;

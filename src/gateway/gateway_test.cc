@@ -282,6 +282,18 @@ TEST_F(GatewayTest, CountsTokens) {
   EXPECT_NE(reply.body.find("\"input_tokens\":1234"), std::string::npos) << reply.body;
 }
 
+TEST_F(GatewayTest, PromptsAreStabilisedBeforeTheBackendSeesThem) {
+  backend_.events = HelloReply();
+  Start();
+  const std::string body =
+      R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}],"system":[)"
+      R"({"type":"text","text":"x-anthropic-billing-header: cc_version=2.1.329.abc;"},)"
+      R"({"type":"text","text":"You are."}]})";
+  EXPECT_EQ(Ask("POST", "/v1/messages", body).status, 200);
+  ASSERT_EQ(backend_.last_request.system.size(), 1u);
+  EXPECT_EQ(backend_.last_request.system[0].As<chat::Text>()->text, "You are.");
+}
+
 TEST_F(GatewayTest, WrongPathsMethodsAndBodiesAreNamed) {
   Start();
   EXPECT_EQ(Ask("GET", "/nowhere").status, 404);

@@ -67,9 +67,11 @@ void SessionTotals::Add(const RequestMeasure& measure, const std::string& model)
                    {"outcome", std::string(EndingName(measure.ending()))}})
       .Add();
   if (measure.first_ms().has_value()) first_output_.Observe(*measure.first_ms() / 1000);
-  computed_.Add(static_cast<double>(computed));
-  reused_.Add(static_cast<double>(usage.cache_read));
-  output_.Add(static_cast<double>(usage.output_tokens));
+  if (measure.by_mode()) {
+    computed_.Add(static_cast<double>(computed));
+    reused_.Add(static_cast<double>(usage.cache_read));
+    output_.Add(static_cast<double>(usage.output_tokens));
+  }
   obs::Info("gateway", "request",
             {{"model", model},
              {"served_by", measure.served_by()},

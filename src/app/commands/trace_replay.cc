@@ -277,6 +277,7 @@ Status Run(CommandContext& context, const Flags& flags) {
     AC_RETURN_IF_ERROR(config.SetFlag("mode", flags.mode));
     AC_RETURN_IF_ERROR(config.SetFlag("port", "0"));
     AC_RETURN_IF_ERROR(config.SetFlag("trace.enabled", "false"));
+    AC_RETURN_IF_ERROR(config.SetFlag("reply_cache.policy", "off"));  // it is to be computed
     AC_ASSIGN_OR_RETURN(server, RunningServer::Start(config));
     base = server->facts().url;
   }

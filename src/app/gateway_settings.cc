@@ -1,0 +1,74 @@
+#include "app/gateway_settings.h"
+
+#include <utility>
+
+#include "gateway/reply_cache.h"
+#include "gateway/side_requests.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+
+namespace ac::app {
+namespace {
+
+std::vector<std::string> Names(const std::string& text) {
+  std::vector<std::string> names;
+  size_t start = 0;
+  while (start <= text.size()) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    const size_t first = text.find_first_not_of(' ', start);
+    size_t last = end;
+    while (last > start && text[last - 1] == ' ') --last;
+    if (first < last) names.push_back(text.substr(first, last - first));
+    start = end + 1;
+  }
+  return names;
+}
+
+}  // namespace
+
+gateway::GatewayOptions GatewayOptionsFrom(const Config& config) {
+  gateway::GatewayOptions options;
+  options.access = {config.Text("api_key"), config.Text("host")};
+  options.version = AC_VERSION;
+  options.stabiliser = {.attribution = config.Boolean("stabilise.attribution"),
+                        .tool_order = config.Boolean("stabilise.tool_order"),
+                        .volatile_last = config.Boolean("stabilise.volatile_last"),
+                        .system_in_place = config.Boolean("stabilise.system_in_place")};
+  options.slim = {
+      .tools = Names(config.Text("slim.tools")),
+      .description_bytes = config.Integer("slim.description_bytes"),
+      .drop_parameter_descriptions = config.Boolean("slim.drop_parameter_descriptions")};
+  return options;
+}
+
+Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& config,
+                                                               const std::string& scope,
+                                                               backend::Backend& inner) {
+  std::unique_ptr<GatewayBackends> backends(new GatewayBackends());
+  backend::Backend* around = &inner;
+  AC_ASSIGN_OR_RETURN(const gateway::ReplyCachePolicy policy,
+                      gateway::ParseReplyCachePolicy(config.Text("reply_cache.policy")));
+  if (policy != gateway::ReplyCachePolicy::kOff) {
+    gateway::ReplyCacheOptions options{
+        .policy = policy,
+        .limits = {.max_bytes = config.Integer("reply_cache.max_mb") << 20,
+                   .max_age_ms = config.Integer("reply_cache.max_hours") * 3'600'000},
+        .scope = scope};
+    auto cache = gateway::ReplyCache::Create(FileSystem::Real(), config.home(), *around,
+                                             std::move(options), obs::Metrics::Default());
+    if (cache.ok()) {
+      backends->layers_.push_back(std::move(cache).value());
+      around = backends->layers_.back().get();
+    } else {
+      obs::Warn("serve", "no replies are stored", {{"why", cache.status().message()}});
+    }
+  }
+  const gateway::SideRequestRules rules{.quota = config.Boolean("side_requests.quota"),
+                                        .title = config.Boolean("side_requests.title"),
+                                        .suggestion = config.Boolean("side_requests.suggestion")};
+  backends->layers_.push_back(
+      std::make_unique<gateway::SideRequests>(*around, rules, obs::Metrics::Default()));
+  return backends;
+}
+
+}  // namespace ac::app
