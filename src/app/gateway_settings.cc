@@ -1,9 +1,11 @@
 #include "app/gateway_settings.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/reply_cache.h"
 #include "gateway/side_requests.h"
+#include "gateway/web_tools.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 
@@ -22,6 +24,22 @@ std::vector<std::string> Names(const std::string& text) {
     start = end + 1;
   }
   return names;
+}
+
+Result<gateway::SearchOptions> SearchOptionsFrom(const Config& config) {
+  gateway::SearchOptions options;
+  AC_ASSIGN_OR_RETURN(options.service, gateway::ParseSearchService(config.Text("web.search")));
+  if (options.service == gateway::SearchService::kSearxng) {
+    options.url = config.Text("web.searxng_url");
+  } else if (options.service == gateway::SearchService::kBrave) {
+    options.key = config.Text("web.brave_key");
+  } else {
+    options.key = config.Text("web.tavily_key");
+  }
+  options.max_results =
+      static_cast<int>(std::clamp<int64_t>(config.Integer("web.max_results"), 1, 20));
+  AC_RETURN_IF_ERROR(gateway::CheckSearchOptions(options));
+  return options;
 }
 
 }  // namespace
@@ -62,6 +80,12 @@ Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& con
     } else {
       obs::Warn("serve", "no replies are stored", {{"why", cache.status().message()}});
     }
+  }
+  AC_ASSIGN_OR_RETURN(const gateway::SearchOptions search, SearchOptionsFrom(config));
+  if (search.service != gateway::SearchService::kOff) {
+    backends->layers_.push_back(
+        std::make_unique<gateway::WebTools>(*around, search, obs::Metrics::Default()));
+    around = backends->layers_.back().get();
   }
   const gateway::SideRequestRules rules{.quota = config.Boolean("side_requests.quota"),
                                         .title = config.Boolean("side_requests.title"),
