@@ -172,10 +172,8 @@ Matrix RandomMatrix(ac_quant_type type, int64_t rows, int64_t cols, std::mt19937
   return m;
 }
 
-// The inputs as the definition in table.h rounds them for this type of weights.
-std::vector<float> RoundedInputs(ac_quant_type type, std::vector<float> x) {
-  const auto block = static_cast<size_t>(BlockOf(type));
-  if (block == 1 || type == AC_MLX_AFFINE) return x;
+// The rounding of table.h: to 8 bits, with one scale for each block.
+void RoundInBlocks(size_t block, std::vector<float>& x) {
   for (size_t first = 0; first < x.size(); first += block) {
     const std::span<float> part(&x[first], block);
     float max = 0;
@@ -187,6 +185,12 @@ std::vector<float> RoundedInputs(ac_quant_type type, std::vector<float> x) {
     const float up = 127.0f / max;
     for (float& v : part) v = std::nearbyint(v * up) * (1.0f / up);
   }
+}
+
+// The inputs as the definition in table.h rounds them for this type of weights.
+std::vector<float> RoundedInputs(ac_quant_type type, std::vector<float> x) {
+  const auto block = static_cast<size_t>(BlockOf(type));
+  if (block != 1 && type != AC_MLX_AFFINE) RoundInBlocks(block, x);
   return x;
 }
 
@@ -364,7 +368,8 @@ class Pages {
     view_.page_tokens = 64;
     view_.n_kv_heads = s.kv_heads;
     view_.head_dim = s.head_dim;
-    view_.head_bytes = static_cast<size_t>(64 * s.head_dim * (s.type == AC_KV_F32 ? 4 : 2));
+    const int element = s.type == AC_KV_F32 ? 4 : s.type == AC_KV_BF16 ? 2 : 1;
+    view_.head_bytes = static_cast<size_t>(64 * (s.head_dim * element + (element == 1 ? 4 : 0)));
     const size_t side = view_.head_bytes * static_cast<size_t>(s.kv_heads);
     view_.key_offset = 64;
     view_.value_offset = 64 + side;
@@ -384,8 +389,14 @@ class Pages {
   ac_kv_view view_ = {};
 };
 
-double Stored(ac_kv_type type, float value) {
-  return static_cast<double>(type == AC_KV_F32 ? value : quant::BF16ToF32(quant::F32ToBF16(value)));
+// Keys or values as the cache gives them back.
+std::vector<float> Stored(ac_kv_type type, int head_dim, std::vector<float> values) {
+  if (type == AC_KV_BF16) {
+    for (float& v : values) v = quant::BF16ToF32(quant::F32ToBF16(v));
+  } else if (type == AC_KV_Q8) {
+    RoundInBlocks(static_cast<size_t>(head_dim), values);
+  }
+  return values;
 }
 
 std::vector<double> NaiveAttention(const AttentionShape& s, const std::vector<float>& q,
@@ -404,7 +415,7 @@ std::vector<double> NaiveAttention(const AttentionShape& s, const std::vector<fl
         const auto key = static_cast<size_t>((p * s.kv_heads + h / group) * dim);
         double dot = 0;
         for (size_t d = 0; d < static_cast<size_t>(dim); ++d)
-          dot += static_cast<double>(q[row + d]) * Stored(s.type, k[key + d]);
+          dot += static_cast<double>(q[row + d]) * static_cast<double>(k[key + d]);
         score.push_back(dot * scale);
         max = std::max(max, score.back());
       }
@@ -413,7 +424,7 @@ std::vector<double> NaiveAttention(const AttentionShape& s, const std::vector<fl
         const auto value = static_cast<size_t>((p * s.kv_heads + h / group) * dim);
         for (size_t d = 0; d < static_cast<size_t>(dim); ++d) {
           out[row + d] +=
-              score[static_cast<size_t>(p - from)] / total * Stored(s.type, v[value + d]);
+              score[static_cast<size_t>(p - from)] / total * static_cast<double>(v[value + d]);
         }
       }
     }
@@ -429,7 +440,10 @@ TEST_P(KernelsTest, AttentionOverPagesAgreesWithTheFormula) {
       {7, 1, 80, 5, 33, 0, AC_KV_F32},      {8, 8, 64, 200, 17, 0, AC_KV_BF16},
       {32, 8, 128, 300, 1, 0, AC_KV_BF16},  {4, 2, 64, 0, 140, 31, AC_KV_F32},
       {4, 1, 64, 250, 15, 100, AC_KV_BF16}, {6, 2, 96, 64, 65, 1, AC_KV_F32},
-      {5, 5, 32, 1, 16, 0, AC_KV_BF16},
+      {5, 5, 32, 1, 16, 0, AC_KV_BF16},     {1, 1, 64, 0, 1, 0, AC_KV_Q8},
+      {14, 2, 64, 130, 1, 0, AC_KV_Q8},     {7, 1, 80, 5, 33, 0, AC_KV_Q8},
+      {32, 8, 128, 300, 1, 0, AC_KV_Q8},    {4, 1, 64, 250, 15, 100, AC_KV_Q8},
+      {6, 2, 36, 64, 65, 0, AC_KV_Q8},      {8, 4, 128, 63, 17, 0, AC_KV_Q8},
   };
   for (const AttentionShape& s : shapes) {
     SCOPED_TRACE(std::to_string(s.heads) + "/" + std::to_string(s.kv_heads) + " heads of " +
@@ -455,9 +469,10 @@ TEST_P(KernelsTest, AttentionOverPagesAgreesWithTheFormula) {
                                  .window = s.window,
                                  .kv = pages.view()};
     kernels.Attention({&attention, 1});
-    const auto exact = NaiveAttention(s, q, k, v, static_cast<double>(scale));
-    // Values are of size one; bf16 probabilities or queries inside a table cost up to 2^-8 of that.
-    const double tolerance = s.type == AC_KV_F32 ? 2e-5 : 2e-2;
+    const auto exact = NaiveAttention(s, q, Stored(s.type, s.head_dim, k),
+                                      Stored(s.type, s.head_dim, v), static_cast<double>(scale));
+    // Values are of size one, and what the cache rounds is already in them.
+    const double tolerance = 2e-5;
     for (size_t i = 0; i < out.size(); ++i) {
       ASSERT_NEAR(static_cast<double>(out[i]), exact[i], tolerance) << i;
     }

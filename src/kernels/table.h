@@ -45,19 +45,26 @@ enum ac_rope_style {
   AC_ROPE_NEOX        /* pairs (i, i + dims / 2) */
 };
 
-enum ac_kv_type { AC_KV_F32 = 0, AC_KV_BF16 };
+/* AC_KV_Q8: a token's key (or value) of one head is rounded to 8-bit codes like the input of a
+ * product, in one block over the whole head, and read back as code * (1 / s). */
+enum ac_kv_type { AC_KV_F32 = 0, AC_KV_BF16, AC_KV_Q8 };
+
+/* Positions a table may handle together: they never lie in two pages. */
+enum { AC_KV_BLOCK = 64 };
 
 /* Keys and values of one sequence in one layer. Page p holds positions [p * page_tokens, ...). In a
  * page, KV head h has head_bytes bytes of keys at key_offset + h * head_bytes and as many of values
  * at value_offset + h * head_bytes. What lies inside these bytes is the table's own business: only
- * its kv_write and attention look (kv_layout names it). */
+ * its kv_write and attention look (kv_layout names it). Every table obeys one rule, so that a page
+ * can be copied up to a token: page_tokens rows of head_dim elements, then, for AC_KV_Q8, a
+ * single-precision 1 / s for each. */
 struct ac_kv_view {
   unsigned char* const* pages;
   size_t key_offset;
   size_t value_offset;
-  size_t head_bytes; /* page_tokens * head_dim elements */
+  size_t head_bytes; /* page_tokens * head_dim elements and the scales */
   enum ac_kv_type type;
-  int32_t page_tokens; /* a multiple of 16 */
+  int32_t page_tokens; /* a multiple of AC_KV_BLOCK */
   int32_t n_kv_heads;
   int32_t head_dim;
 };

@@ -1,8 +1,9 @@
 // How keys and values lie in a page.
 //
 // A page holds kPageTokens positions of one sequence for every layer: per layer first all keys,
-// then all values; within each, per KV head, per token, head_dim elements. So one head's keys of
-// one page are one contiguous block: attention reads it front to back.
+// then all values; within each, per KV head, per token, head_dim elements, and after the elements
+// of all tokens their scales where the type has any. So one head's keys of one page are one
+// contiguous block: attention reads it front to back.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +15,13 @@ namespace ac::kv {
 // page tables stay short and a head's block (64 x 128 bf16 = 16 KB) streams well.
 inline constexpr int kPageTokens = 64;
 
-enum class KvType : uint8_t { kF32, kBF16 };
+// kQ8: 8-bit integers with one single-precision scale per token and head.
+enum class KvType : uint8_t { kF32, kBF16, kQ8 };
 
-inline constexpr size_t KvBytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
+inline constexpr size_t KvElementBytes(KvType type) {
+  return type == KvType::kF32 ? 4 : type == KvType::kBF16 ? 2 : 1;
+}
+inline constexpr size_t KvScaleBytes(KvType type) { return type == KvType::kQ8 ? 4 : 0; }
 
 struct PageLayout {
   int n_layers = 0;
@@ -25,9 +30,13 @@ struct PageLayout {
   int page_tokens = kPageTokens;
   KvType type = KvType::kBF16;
 
+  // Of one token's key (or value) of one head, without its scale.
+  size_t row_bytes() const { return static_cast<size_t>(head_dim) * KvElementBytes(type); }
+  // Where the scales of a head begin, from the head's own beginning.
+  size_t scales_offset() const { return static_cast<size_t>(page_tokens) * row_bytes(); }
   // Bytes of one KV head's keys (or values) of one page.
   size_t head_bytes() const {
-    return static_cast<size_t>(page_tokens) * static_cast<size_t>(head_dim) * KvBytes(type);
+    return scales_offset() + static_cast<size_t>(page_tokens) * KvScaleBytes(type);
   }
   size_t layer_bytes() const { return 2 * static_cast<size_t>(n_kv_heads) * head_bytes(); }
   size_t page_bytes() const { return static_cast<size_t>(n_layers) * layer_bytes(); }

@@ -59,11 +59,14 @@ void PagePool::Release(PageId page) {
 }
 
 void PagePool::CopyTokens(PageId from, PageId to, int tokens) {
-  const size_t bytes =
-      static_cast<size_t>(tokens) * static_cast<size_t>(layout_.head_dim) * KvBytes(layout_.type);
+  const auto count = static_cast<size_t>(tokens);
+  const auto copy = [&](size_t offset, size_t bytes) {
+    std::memcpy(data(to) + offset, data(from) + offset, bytes);
+  };
   const size_t step = layout_.head_bytes();
   for (size_t offset = 0; offset < layout_.page_bytes(); offset += step) {
-    std::memcpy(data(to) + offset, data(from) + offset, bytes);
+    copy(offset, count * layout_.row_bytes());
+    copy(offset + layout_.scales_offset(), count * KvScaleBytes(layout_.type));
   }
 }
 

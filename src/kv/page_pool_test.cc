@@ -57,6 +57,25 @@ TEST(PagePool, CopiesOnlyTheAskedPositionsOfEveryHead) {
   }
 }
 
+TEST(PagePool, CopiesTheScalesOfTheAskedPositionsToo) {
+  PageLayout layout = Layout();
+  layout.type = KvType::kQ8;
+  EXPECT_EQ(layout.head_bytes(), 4u * 8 + 4 * sizeof(float));
+  Result<PagePool> pool = PagePool::Create(layout, 2);
+  ASSERT_TRUE(pool.ok());
+  const PageId from = *pool->Allocate();
+  const PageId to = *pool->Allocate();
+  std::memset(pool->data(from), 1, layout.page_bytes());
+  std::memset(pool->data(to), 2, layout.page_bytes());
+  pool->CopyTokens(from, to, 3);
+  for (size_t i = 0; i < layout.page_bytes(); ++i) {
+    const size_t in_head = i % layout.head_bytes();
+    const bool is_code = in_head < 4 * 8;
+    const bool copied = is_code ? in_head < 3 * 8 : in_head < 4 * 8 + 3 * sizeof(float);
+    ASSERT_EQ(static_cast<int>(pool->data(to)[i]), copied ? 1 : 2) << i;
+  }
+}
+
 TEST(PagePool, RefusesImpossibleSizes) {
   EXPECT_EQ(PagePool::Create(Layout(), 0).status().code(), Code::kInvalidArgument);
 }

@@ -14,7 +14,15 @@ kernels::Product ToProduct(const float* x, int64_t tokens, const Linear& linear,
 }
 
 ac_kv_type ToKernelType(kv::KvType type) {
-  return type == kv::KvType::kF32 ? AC_KV_F32 : AC_KV_BF16;
+  switch (type) {
+    case kv::KvType::kF32:
+      return AC_KV_F32;
+    case kv::KvType::kBF16:
+      return AC_KV_BF16;
+    case kv::KvType::kQ8:
+      break;
+  }
+  return AC_KV_Q8;
 }
 
 ac_rope_style ToKernelStyle(weights::RopeStyle style) {

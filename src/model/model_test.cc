@@ -84,13 +84,13 @@ std::vector<std::vector<float>> MustRun(ModelRunner& runner, std::vector<ModelRu
   return rows.ok() ? std::move(rows).value() : std::vector<std::vector<float>>();
 }
 
-class BatchTest : public ::testing::TestWithParam<std::tuple<const char*, const ac_kernel_table*>> {
- protected:
+class BatchTest
+    : public ::testing::TestWithParam<std::tuple<const char*, const ac_kernel_table*, kv::KvType>> {
 };
 
 TEST_P(BatchTest, LogitsDependNeitherOnChunksNorOnBlocksNorOnTheRestOfTheBatch) {
-  const auto& [shape, table] = GetParam();
-  auto runner = MustOpen(OpenFile(shape), {.table = table});
+  const auto& [shape, table, kv_type] = GetParam();
+  auto runner = MustOpen(OpenFile(shape), {.table = table, .kv_type = kv_type});
   const auto tokens = Tokens(150);
   ModelRunner::Sequence whole;
   const auto expected = MustRun(*runner, {{&whole, tokens}});
@@ -126,14 +126,15 @@ TEST_P(BatchTest, LogitsDependNeitherOnChunksNorOnBlocksNorOnTheRestOfTheBatch) 
   EXPECT_EQ(expected[0], batch[1]);
 
   // In blocks of 17 tokens.
-  auto small = MustOpen(OpenFile(shape), {.table = table, .max_block_tokens = 17});
+  auto small =
+      MustOpen(OpenFile(shape), {.table = table, .kv_type = kv_type, .max_block_tokens = 17});
   ModelRunner::Sequence blocks;
   EXPECT_EQ(expected[0], MustRun(*small, {{&blocks, tokens}})[0]);
 }
 
 TEST_P(BatchTest, EveryRowOfAPromptEqualsTheLastRowOfItsPrefix) {
-  const auto& [shape, table] = GetParam();
-  auto runner = MustOpen(OpenFile(shape), {.table = table});
+  const auto& [shape, table, kv_type] = GetParam();
+  auto runner = MustOpen(OpenFile(shape), {.table = table, .kv_type = kv_type});
   const auto tokens = Tokens(67);
   ModelRunner::Sequence all;
   const auto rows = MustRun(*runner, {{&all, tokens, LogitRows::kAll}});
@@ -148,19 +149,37 @@ TEST_P(BatchTest, EveryRowOfAPromptEqualsTheLastRowOfItsPrefix) {
   }
 }
 
+std::string_view NameOf(kv::KvType type) {
+  return type == kv::KvType::kF32 ? "f32" : type == kv::KvType::kBF16 ? "bf16" : "q8";
+}
+
+std::string NameOfBatch(
+    const ::testing::TestParamInfo<std::tuple<const char*, const ac_kernel_table*, kv::KvType>>&
+        test) {
+  std::string name = std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param)->name +
+                     "_" + std::string(NameOf(std::get<2>(test.param)));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, BatchTest,
                          ::testing::Combine(::testing::ValuesIn(kShapes),
-                                            ::testing::ValuesIn(kernels::RunnableTables())),
-                         [](const auto& test) {
-                           std::string name = std::string(std::get<0>(test.param)) + "_" +
-                                              std::get<1>(test.param)->name;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                                            ::testing::ValuesIn(kernels::RunnableTables()),
+                                            ::testing::Values(kv::KvType::kF32)),
+                         NameOfBatch);
 
-TEST(Model, Bf16KeysAndValuesStayCloseToF32) {
+// Only attention reads the cache: one shape is enough.
+INSTANTIATE_TEST_SUITE_P(RoundedKv, BatchTest,
+                         ::testing::Combine(::testing::Values("tiny-qwen2"),
+                                            ::testing::ValuesIn(kernels::RunnableTables()),
+                                            ::testing::Values(kv::KvType::kBF16, kv::KvType::kQ8)),
+                         NameOfBatch);
+
+class RoundedKvTest : public ::testing::TestWithParam<kv::KvType> {};
+
+TEST_P(RoundedKvTest, LogitsStayCloseToThoseWithF32) {
   auto exact = MustOpen(OpenFile("tiny-qwen3"));
-  auto rounded = MustOpen(OpenFile("tiny-qwen3"), {.kv_type = kv::KvType::kBF16});
+  auto rounded = MustOpen(OpenFile("tiny-qwen3"), {.kv_type = GetParam()});
   ModelRunner::Sequence a, b;
   const auto x = MustRun(*exact, {{&a, Tokens(90)}})[0];
   const auto y = MustRun(*rounded, {{&b, Tokens(90)}})[0];
@@ -172,6 +191,10 @@ TEST(Model, Bf16KeysAndValuesStayCloseToF32) {
   EXPECT_GT(difference, 0.0);
   EXPECT_LE(std::sqrt(difference / square), 0.05);
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, RoundedKvTest,
+                         ::testing::Values(kv::KvType::kBF16, kv::KvType::kQ8),
+                         [](const auto& test) { return std::string(NameOf(test.param)); });
 
 TEST(Model, ASlidingWindowHidesWhatLiesBeforeIt) {
   auto file = std::make_unique<ChangedFile>("tiny-llama");

@@ -3,73 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "json/json.h"
+#include "support/golden_cases.h"
 #include "support/model_runner.h"
 #include "support/shared_data.h"
 
 namespace ac {
 namespace {
 
+using testing::GoldenNames;
+using testing::LogSoftmax;
 using testing::ModelRunner;
-
-struct Step {
-  model::TokenId token = 0;
-  std::vector<std::pair<model::TokenId, double>> top;
-};
-
-struct Case {
-  std::vector<model::TokenId> prompt;
-  std::vector<Step> steps;
-};
-
-std::vector<model::TokenId> ReadIds(const json::Value* value) {
-  std::vector<model::TokenId> ids;
-  for (const json::Value& id : *json::AsArray(value)) {
-    ids.push_back(static_cast<model::TokenId>(json::AsInt(&id).value()));
-  }
-  return ids;
-}
-
-std::vector<Case> ReadCases(const std::string& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  const auto document = json::Parse(text.str());
-  if (!document.ok()) {
-    ADD_FAILURE() << path << ": " << document.status();
-    return {};
-  }
-  std::vector<Case> cases;
-  for (const json::Value& entry : *json::AsArray(json::Find(*document, "cases"))) {
-    Case c;
-    c.prompt = ReadIds(json::Find(entry, "prompt"));
-    const auto tokens = ReadIds(json::Find(entry, "tokens"));
-    const json::Array& top = *json::AsArray(json::Find(entry, "top"));
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      Step step{tokens[i], {}};
-      for (const json::Value& best : *json::AsArray(&top[i])) {
-        step.top.emplace_back(static_cast<model::TokenId>(json::GetInt(best, "id").value()),
-                              json::GetDouble(best, "logprob").value());
-      }
-      c.steps.push_back(std::move(step));
-    }
-    cases.push_back(std::move(c));
-  }
-  return cases;
-}
-
-std::vector<double> LogSoftmax(const std::vector<float>& logits) {
-  double max = -1e300, sum = 0;
-  for (float x : logits) max = std::max(max, static_cast<double>(x));
-  for (float x : logits) sum += std::exp(static_cast<double>(x) - max);
-  std::vector<double> result;
-  for (float x : logits) result.push_back(static_cast<double>(x) - max - std::log(sum));
-  return result;
-}
+using Step = testing::GoldenStep;
 
 // What the reference allows: it rounds activations to 8 bits for quantised files.
 struct Tolerance {
@@ -125,7 +70,8 @@ class GoldenTest
 TEST_P(GoldenTest, LogProbabilitiesAgreeWithTheReference) {
   AC_REQUIRE_SHARED_DATA();
   const auto& [name, table] = GetParam();
-  const auto cases = ReadCases(testing::SharedData("golden/" + name + ".golden.json"));
+  const auto cases =
+      testing::ReadGoldenCases(testing::SharedData("golden/" + name + ".golden.json"));
   ASSERT_EQ(cases.size(), 4u);
   auto opened =
       ModelRunner::Open(testing::SharedData("golden/" + name + ".gguf"), {.table = table});
@@ -149,18 +95,6 @@ TEST_P(GoldenTest, LogProbabilitiesAgreeWithTheReference) {
     }
   }
   differences.Check(tolerance);
-}
-
-std::vector<std::string> GoldenNames() {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(testing::SharedData("golden"), error)) {
-    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  if (names.empty()) names.push_back("missing");
-  return names;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenTest,

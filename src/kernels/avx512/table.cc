@@ -3,6 +3,7 @@
 #include "kernels/avx512/vec.h"
 // vec.h comes first: the others are written in its terms.
 #include "kernels/simd/attention.h"
+#include "kernels/simd/kv_write.h"
 #include "kernels/simd/matmul.h"
 
 extern "C" const ac_kernel_table ac_kernels_avx512 = {

@@ -2,6 +2,7 @@
 //
 // One page of keys at a time is expanded to floats and turned (a row per dimension, a lane per
 // key), then used by every query row of the block: all heads that share the KV head, all queries.
+// Values are expanded for many rows and read in place for few.
 // Rows follow the same steps whatever else is in the block, so a query's result does not depend on
 // how the prompt was cut.
 #pragma once
@@ -14,7 +15,7 @@
 namespace {
 
 // Keys handled together: one page, or a part of a large one.
-constexpr int kKeys = 64;
+constexpr int kKeys = AC_KV_BLOCK;
 // Vectors a query row accumulates at once; kRowBlock * kLanes sums stay in registers.
 constexpr int kLanes = 4;
 constexpr float kMinusInfinity = -__builtin_inff();
@@ -54,26 +55,48 @@ inline AttentionScratch AttentionScratchOf(const ac_attention* a, void* scratch)
   return s;
 }
 
-inline const unsigned char* KvRow(const ac_kv_view& kv, size_t offset, int32_t head,
-                                  int64_t position) {
-  const size_t element = kv.type == AC_KV_F32 ? 4 : 2;
-  return kv.pages[position / kv.page_tokens] + offset + static_cast<size_t>(head) * kv.head_bytes +
-         static_cast<size_t>(position % kv.page_tokens) * static_cast<size_t>(kv.head_dim) *
-             element;
+// The keys or the values of one head in one block of positions, all of one page.
+struct KvRows {
+  const unsigned char* rows;
+  const float* scales;  // AC_KV_Q8
+  int32_t dim;
+};
+
+template <ac_kv_type kType>
+constexpr int64_t kElementBytes = kType == AC_KV_F32    ? 4
+                                  : kType == AC_KV_BF16 ? 2
+                                                        : 1;
+
+template <ac_kv_type kType>
+inline KvRows RowsAt(const ac_kv_view& kv, size_t offset, int32_t head, int64_t position) {
+  const int64_t in_page = position % kv.page_tokens;
+  const int64_t row_bytes = kv.head_dim * kElementBytes<kType>;
+  const unsigned char* const rows =
+      kv.pages[position / kv.page_tokens] + offset + static_cast<size_t>(head) * kv.head_bytes;
+  const unsigned char* const scales = rows + kv.page_tokens * row_bytes;
+  return {rows + in_page * row_bytes, reinterpret_cast<const float*>(scales) + in_page,
+          kv.head_dim};
 }
 
-inline V LoadKv(const ac_kv_view& kv, const unsigned char* row, int64_t i) {
-  return kv.type == AC_KV_F32 ? Load(reinterpret_cast<const float*>(row) + i)
-                              : LoadBf16(reinterpret_cast<const uint16_t*>(row) + i);
+// kWidth elements of a row, from element i on.
+template <ac_kv_type kType>
+inline V LoadKv(const KvRows& kv, int64_t row, int64_t i) {
+  const unsigned char* const from = kv.rows + (row * kv.dim + i) * kElementBytes<kType>;
+  if (kType == AC_KV_F32) return Load(reinterpret_cast<const float*>(from));
+  if (kType == AC_KV_BF16) return LoadBf16(reinterpret_cast<const uint16_t*>(from));
+  return Mul(LoadInt8(reinterpret_cast<const int8_t*>(from)), Set1(kv.scales[row]));
 }
 
-inline float ReadKv(const ac_kv_view& kv, const unsigned char* row, int64_t i) {
+template <ac_kv_type kType>
+inline float ReadKv(const KvRows& kv, int64_t row, int64_t i) {
+  const unsigned char* const from = kv.rows + (row * kv.dim + i) * kElementBytes<kType>;
+  if (kType == AC_KV_Q8) return static_cast<float>(static_cast<int8_t>(*from)) * kv.scales[row];
   uint32_t bits = 0;
-  if (kv.type == AC_KV_F32) {
-    memcpy(&bits, row + 4 * i, 4);
+  if (kType == AC_KV_F32) {
+    memcpy(&bits, from, 4);
   } else {
     uint16_t half;
-    memcpy(&half, row + 2 * i, 2);
+    memcpy(&half, from, 2);
     bits = static_cast<uint32_t>(half) << 16;
   }
   float value;
@@ -81,36 +104,37 @@ inline float ReadKv(const ac_kv_view& kv, const unsigned char* row, int64_t i) {
   return value;
 }
 
-// Keys and values of positions [first, first + count), which lie in one page.
-inline void LoadKeysAndValues(const ac_attention* a, int32_t head, int64_t first, int count,
-                              const AttentionScratch& s) {
-  const ac_kv_view& kv = a->kv;
-  const int32_t dim = kv.head_dim;
-  const int64_t padded = PaddedDim(dim);
-  const int64_t whole = dim / kWidth * kWidth;
+// The first `count` keys, turned.
+template <ac_kv_type kType>
+inline void TurnKeys(const KvRows& kv, int count, float* keys) {
+  const int64_t whole = kv.dim / kWidth * kWidth;
   for (int k = 0; k < count; k += kWidth) {
     const int tile = count - k < kWidth ? count - k : kWidth;
     for (int64_t d = 0; d < whole; d += kWidth) {
       V rows[kWidth];
+      // Keys that are not there repeat the last one; their scores are masked.
       for (int i = 0; i < kWidth; ++i) {
-        // Keys that are not there repeat the last one; their scores are masked.
-        const int key = k + (i < tile ? i : tile - 1);
-        rows[i] = LoadKv(kv, KvRow(kv, kv.key_offset, head, first + key), d);
+        rows[i] = LoadKv<kType>(kv, k + (i < tile ? i : tile - 1), d);
       }
       Transpose(rows);
-      for (int i = 0; i < kWidth; ++i) Store(s.keys + (d + i) * kKeys + k, rows[i]);
+      for (int i = 0; i < kWidth; ++i) Store(keys + (d + i) * kKeys + k, rows[i]);
     }
   }
+  for (int64_t d = whole; d < kv.dim; ++d) {
+    for (int k = 0; k < count; ++k) keys[d * kKeys + k] = ReadKv<kType>(kv, k, d);
+  }
+}
+
+// The first `count` values as floats, rows padded with zeros.
+template <ac_kv_type kType>
+inline void ExpandValues(const KvRows& kv, int count, float* values) {
+  const int64_t padded = PaddedDim(kv.dim);
+  const int64_t whole = kv.dim / kWidth * kWidth;
   for (int k = 0; k < count; ++k) {
-    const unsigned char* key = KvRow(kv, kv.key_offset, head, first + k);
-    const unsigned char* value = KvRow(kv, kv.value_offset, head, first + k);
-    float* to = s.values + k * padded;
-    for (int64_t d = 0; d < whole; d += kWidth) Store(to + d, LoadKv(kv, value, d));
-    for (int64_t d = whole; d < dim; ++d) {
-      s.keys[d * kKeys + k] = ReadKv(kv, key, d);
-      to[d] = ReadKv(kv, value, d);
-    }
-    for (int64_t d = dim; d < padded; ++d) to[d] = 0;
+    float* const to = values + k * padded;
+    for (int64_t d = 0; d < whole; d += kWidth) Store(to + d, LoadKv<kType>(kv, k, d));
+    for (int64_t d = whole; d < kv.dim; ++d) to[d] = ReadKv<kType>(kv, k, d);
+    for (int64_t d = kv.dim; d < padded; ++d) to[d] = 0;
   }
 }
 
@@ -139,18 +163,18 @@ inline void Scores(const float* const* q, int32_t dim, float scale, const float*
   }
 }
 
-// sums += scores * values for kRows query rows.
-template <int kRows>
-inline void AddValues(float* const* scores, const float* values, int64_t dim, int count,
-                      float* const* sums) {
-  for (int64_t d = 0; d < dim; d += kLanes * kWidth) {
+// sums += scores * values for kRows query rows. Values are read where they lie; they have the same
+// bits as the expanded ones.
+template <int kRows, ac_kv_type kType>
+inline void AddValues(float* const* scores, const KvRows& values, int count, float* const* sums) {
+  for (int64_t d = 0; d < values.dim; d += kLanes * kWidth) {
     V acc[kRows][kLanes];
     for (int r = 0; r < kRows; ++r) {
       for (int i = 0; i < kLanes; ++i) acc[r][i] = Load(sums[r] + d + i * kWidth);
     }
     for (int k = 0; k < count; ++k) {
       V value[kLanes];
-      for (int i = 0; i < kLanes; ++i) value[i] = Load(values + k * dim + d + i * kWidth);
+      for (int i = 0; i < kLanes; ++i) value[i] = LoadKv<kType>(values, k, d + i * kWidth);
       for (int r = 0; r < kRows; ++r) {
         const V p = Set1(scores[r][k]);
         for (int i = 0; i < kLanes; ++i) acc[r][i] = Fma(p, value[i], acc[r][i]);
@@ -203,8 +227,17 @@ struct QueryBlock {
   int64_t Position(int64_t row) const { return a->position + begin + row / group; }
 };
 
-template <int kRows>
-inline void AttendRows(const QueryBlock& block, int64_t row, int64_t first, int count,
+// The keys [first, first + count), turned, and their values.
+struct KeyBlock {
+  int64_t first;
+  int count;
+  const float* keys;
+  KvRows values;
+};
+
+// Of type kType are the values, which may be those of the cache or expanded ones.
+template <int kRows, ac_kv_type kType>
+inline void AttendRows(const QueryBlock& block, int64_t row, const KeyBlock& keys,
                        const AttentionScratch& s) {
   const ac_attention* a = block.a;
   const int64_t dim = PaddedDim(a->kv.head_dim);
@@ -216,23 +249,71 @@ inline void AttendRows(const QueryBlock& block, int64_t row, int64_t first, int 
     scores[r] = s.scores + (row + r) * kKeys;
     sums[r] = s.sums + (row + r) * dim;
   }
-  Scores<kRows>(q, a->kv.head_dim, a->scale, s.keys, scores);
+  Scores<kRows>(q, a->kv.head_dim, a->scale, keys.keys, scores);
   for (int r = 0; r < kRows; ++r) {
     const int64_t position = block.Position(row + r);
     const int64_t from = a->window > 0 ? position - a->window + 1 : 0;
-    const int low =
-        from > first ? static_cast<int>(from - first < kKeys ? from - first : kKeys) : 0;
-    const int high =
-        position < first
-            ? 0
-            : static_cast<int>(position - first < count ? position - first + 1 : count);
+    const int64_t low = from > keys.first ? from - keys.first : 0;
+    const int64_t seen = position - keys.first + 1;
+    const int64_t high = seen < keys.count ? seen : keys.count;
     if (low >= high) {  // sees none of these keys
       memset(scores[r], 0, kKeys * sizeof(float));
       continue;
     }
-    Weigh(scores[r], low, high, s.max + row + r, s.total + row + r, sums[r], dim);
+    Weigh(scores[r], static_cast<int>(low), static_cast<int>(high), s.max + row + r,
+          s.total + row + r, sums[r], dim);
   }
-  AddValues<kRows>(scores, s.values, dim, count, sums);
+  AddValues<kRows, kType>(scores, keys.values, keys.count, sums);
+}
+
+template <ac_kv_type kType>
+inline void AttendBlock(const QueryBlock& block, int64_t rows, const KeyBlock& keys,
+                        const AttentionScratch& s) {
+  const int32_t group = block.group;
+  const int64_t first = block.Position(0);
+  // Queries before the first key see nothing of the block.
+  int64_t row = keys.first > first ? (keys.first - first) * group : 0;
+  for (; row + kRowBlock <= rows; row += kRowBlock) {
+    AttendRows<kRowBlock, kType>(block, row, keys, s);
+  }
+  if (rows - row == 3) return AttendRows<3, kType>(block, row, keys, s);
+  if (rows - row == 2) return AttendRows<2, kType>(block, row, keys, s);
+  if (rows - row == 1) return AttendRows<1, kType>(block, row, keys, s);
+}
+
+// Into the nearest cache but one: the block is used as soon as this one is done.
+template <ac_kv_type kType>
+inline void PrefetchRows(const KvRows& kv) {
+  for (int64_t at = 0; at < kKeys * kv.dim * kElementBytes<kType>; at += 64) {
+    __builtin_prefetch(kv.rows + at, 0, 2);
+  }
+}
+
+template <ac_kv_type kType>
+void AttendPages(const ac_attention* a, int32_t kv_head, const QueryBlock& block, int64_t rows,
+                 int64_t last, const AttentionScratch& s) {
+  const ac_kv_view& kv = a->kv;
+  // Expanding the values pays when they are used often; and vectors must not reach past a row.
+  const bool expand = rows > 2 * kRowBlock || kv.head_dim % (kLanes * kWidth) != 0;
+  const int64_t oldest = a->window > 0 ? block.Position(0) - a->window + 1 : 0;
+  // Blocks of keys begin at the same positions for every query.
+  for (int64_t key = oldest > 0 ? oldest / kKeys * kKeys : 0; key <= last; key += kKeys) {
+    const int count = static_cast<int>(last - key + 1 < kKeys ? last - key + 1 : kKeys);
+    KeyBlock keys{key, count, s.keys, RowsAt<kType>(kv, kv.value_offset, kv_head, key)};
+    if (key + kKeys <= last) {
+      PrefetchRows<kType>(RowsAt<kType>(kv, kv.key_offset, kv_head, key + kKeys));
+      PrefetchRows<kType>(RowsAt<kType>(kv, kv.value_offset, kv_head, key + kKeys));
+    }
+    TurnKeys<kType>(RowsAt<kType>(kv, kv.key_offset, kv_head, key), count, s.keys);
+    if (expand) {
+      ExpandValues<kType>(keys.values, count, s.values);
+      keys.values = {reinterpret_cast<const unsigned char*>(s.values), nullptr,
+                     static_cast<int32_t>(PaddedDim(kv.head_dim))};
+      AttendBlock<AC_KV_F32>(block, rows, keys, s);
+    } else {
+      AttendBlock<kType>(block, rows, keys, s);
+    }
+  }
 }
 
 void Attention(const ac_attention* a, int32_t kv_head, int64_t begin, int64_t end, void* scratch) {
@@ -247,48 +328,21 @@ void Attention(const ac_attention* a, int32_t kv_head, int64_t begin, int64_t en
     s.total[r] = 0;
   }
   const int64_t last = a->position + end - 1;
-  int64_t key = a->window > 0 ? a->position + begin - a->window + 1 : 0;
-  // Blocks of keys begin at the same positions for every query.
-  key = key > 0 ? key / kKeys * kKeys : 0;
-  for (; key <= last; key += kKeys) {
-    const int count = static_cast<int>(last - key + 1 < kKeys ? last - key + 1 : kKeys);
-    LoadKeysAndValues(a, kv_head, key, count, s);
-    int64_t row = key > block.Position(0) ? (key - block.Position(0)) * group : 0;
-    for (; row + kRowBlock <= rows; row += kRowBlock) {
-      AttendRows<kRowBlock>(block, row, key, count, s);
-    }
-    for (; row < rows; ++row) AttendRows<1>(block, row, key, count, s);
+  switch (a->kv.type) {
+    case AC_KV_F32:
+      AttendPages<AC_KV_F32>(a, kv_head, block, rows, last, s);
+      break;
+    case AC_KV_BF16:
+      AttendPages<AC_KV_BF16>(a, kv_head, block, rows, last, s);
+      break;
+    case AC_KV_Q8:
+      AttendPages<AC_KV_Q8>(a, kv_head, block, rows, last, s);
+      break;
   }
   for (int64_t r = 0; r < rows; ++r) {
     float* out = a->out + block.Offset(r);
     const float scale = 1.0f / s.total[r];
     for (int32_t d = 0; d < a->kv.head_dim; ++d) out[d] = s.sums[r * dim + d] * scale;
-  }
-}
-
-inline void StoreKv(const ac_kv_view& kv, unsigned char* to, const float* from) {
-  if (kv.type == AC_KV_F32) {
-    memcpy(to, from, static_cast<size_t>(kv.head_dim) * sizeof(float));
-    return;
-  }
-  uint16_t* out = reinterpret_cast<uint16_t*>(to);
-  for (int32_t i = 0; i < kv.head_dim; ++i) {
-    uint32_t bits;
-    memcpy(&bits, from + i, 4);
-    // To nearest even; a NaN keeps a bit of its mantissa.
-    const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
-    out[i] = static_cast<uint16_t>(nan ? bits >> 16 | 0x40u : rounded);
-  }
-}
-
-void KvWrite(const ac_kv_view* kv, int64_t position, int64_t tokens, const float* k,
-             const float* v) {
-  for (int64_t t = 0; t < tokens; ++t) {
-    for (int32_t h = 0; h < kv->n_kv_heads; ++h, k += kv->head_dim, v += kv->head_dim) {
-      StoreKv(*kv, const_cast<unsigned char*>(KvRow(*kv, kv->key_offset, h, position + t)), k);
-      StoreKv(*kv, const_cast<unsigned char*>(KvRow(*kv, kv->value_offset, h, position + t)), v);
-    }
   }
 }
 
