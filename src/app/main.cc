@@ -77,6 +77,7 @@ int Main(int argc, char** argv) {
   RegisterTrace(app, &chosen);
   RegisterCost(app, &chosen);
   RegisterStats(app, &chosen);
+  RegisterBench(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   const Result<std::optional<LaunchRequest>> launch =

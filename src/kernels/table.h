@@ -120,6 +120,12 @@ struct ac_kernel_table {
   void (*add_scaled)(float* x, const float* y, float scale, int64_t n);
   /* In place, over x [n]. */
   void (*softmax)(float* x, int64_t n);
+
+  /* What the processor can do at most, for benchmarks: `rounds` rounds of the table's fastest
+   * products of floats, or of bytes, on registers alone. Return how many multiplications and
+   * additions that was. */
+  int64_t (*peak_floats)(int64_t rounds);
+  int64_t (*peak_bytes)(int64_t rounds);
 };
 
 /* The tables of this build; which may run is decided in select.cc. */

@@ -15,6 +15,7 @@ void RegisterTrace(CLI::App& app, Action* chosen);
 void RegisterTraceReplay(CLI::App& trace, Action* chosen);  // a subcommand of trace
 void RegisterCost(CLI::App& app, Action* chosen);
 void RegisterStats(CLI::App& app, Action* chosen);
+void RegisterBench(CLI::App& app, Action* chosen);
 void RegisterDoctor(CLI::App& app, Action* chosen);
 void RegisterConfig(CLI::App& app, Action* chosen);
 

@@ -5,6 +5,7 @@
 #include "kernels/simd/attention.h"
 #include "kernels/simd/kv_write.h"
 #include "kernels/simd/matmul.h"
+#include "kernels/simd/peak.h"
 
 extern "C" const ac_kernel_table ac_kernels_avx2 = {
     .name = "avx2",
@@ -24,4 +25,6 @@ extern "C" const ac_kernel_table ac_kernels_avx2 = {
     .silu_mul = SiluMul,
     .add_scaled = AddScaled,
     .softmax = Softmax,
+    .peak_floats = PeakFloats,
+    .peak_bytes = PeakBytes,
 };

@@ -29,4 +29,7 @@ void SiluMul(const float* gate, const float* up, int64_t n, float* out);
 void AddScaled(float* x, const float* y, float scale, int64_t n);
 void Softmax(float* x, int64_t n);
 
+int64_t PeakFloats(int64_t rounds);
+int64_t PeakBytes(int64_t rounds);
+
 }  // namespace ac::kernels::ref

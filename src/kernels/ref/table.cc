@@ -20,4 +20,6 @@ extern "C" const ac_kernel_table ac_kernels_ref = {
     .silu_mul = SiluMul,
     .add_scaled = AddScaled,
     .softmax = Softmax,
+    .peak_floats = PeakFloats,
+    .peak_bytes = PeakBytes,
 };

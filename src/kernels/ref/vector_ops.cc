@@ -73,4 +73,17 @@ void Softmax(float* x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] *= scale;
 }
 
+// The products of matmul.cc are of floats, whatever the weights are.
+int64_t PeakFloats(int64_t rounds) {
+  float sums[kSums] = {};
+  for (int64_t r = 0; r < rounds; ++r) {
+    for (int64_t j = 0; j < kSums; ++j) sums[j] = sums[j] * 0.5f + 0.25f;
+  }
+  volatile float sink = Dot(sums, sums, kSums);
+  static_cast<void>(sink);
+  return rounds * kSums * 2;
+}
+
+int64_t PeakBytes(int64_t rounds) { return PeakFloats(rounds); }
+
 }  // namespace ac::kernels::ref

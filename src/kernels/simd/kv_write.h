@@ -1,10 +1,10 @@
-// Writing the cache that simd/attention.h reads.
+// Writing the cache that simd/kv_rows.h reads.
 #pragma once
 
 #include <math.h>
 #include <string.h>
 
-#include "kernels/simd/attention.h"
+#include "kernels/simd/kv_rows.h"
 
 namespace {
 

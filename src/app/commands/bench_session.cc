@@ -1,0 +1,124 @@
+// anyclaude bench session: ten questions behind one long system prompt, with and without the cache.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "app/commands/bench.h"
+#include "bench/local_session.h"
+#include "bench/page.h"
+#include "bench/url_session.h"
+
+namespace ac::app {
+namespace {
+
+// The prompt, the turns and what they generate must fit a little more than the plan says, because
+// pages are whole.
+constexpr int64_t kSpareTokens = 256;
+
+struct Flags {
+  BenchModelFlags model;
+  bench::SessionPlan plan;
+  std::vector<std::string> columns = {"cache", "no-cache"};
+  std::string url;
+  std::string api_key;
+  std::string html;
+  bool json = false;
+};
+
+int64_t TokensOf(const bench::SessionPlan& plan) {
+  return plan.prompt_tokens + plan.turns * (plan.turn_tokens + plan.reply_tokens) + kSpareTokens;
+}
+
+void PrintTurn(const std::string& column, const bench::Turn& turn) {
+  fmt::print(stderr, "{}, turn {}: {:.2f} s to the first token, {:.2f} s in all\n", column, turn.n,
+             turn.ttft_s, turn.total_s);
+}
+
+// A new engine and a new conversation over the same model.
+Result<bench::Column> RunLocal(const Config& config, const OpenedModel& opened,
+                               const bench::SessionPlan& plan, const std::string& column) {
+  engine::EngineOptions options;
+  options.prefix_cache = column != "no-cache";
+  engine::KvBudget budget;
+  budget.bytes = config.Integer("kv.memory_mb") << 20;
+  AC_ASSIGN_OR_RETURN(kv::PagePool pages, opened.loaded->MakePages(budget));
+  engine::Engine engine(*opened.loaded, opened.loaded->tokenizer(), std::move(pages), options);
+  bench::LocalSession session(engine, opened.loaded->tokenizer().vocab_size());
+  const std::string name = column == "no-cache" ? "no cache" : column;
+  return bench::RunSession(session, plan, name, PrintTurn);
+}
+
+Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context, const Flags& flags,
+                                                std::string* about) {
+  AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenBenchModel(context, flags.model));
+  *about = opened.resolved.name + ", " + opened.loaded->kernel_choice();
+  if (TokensOf(flags.plan) > opened.loaded->context_length()) {
+    return InvalidArgument(fmt::format(
+        "[bench] the session needs {} tokens of context, the model has {}; lower --prompt-tokens",
+        TokensOf(flags.plan), opened.loaded->context_length()));
+  }
+  std::vector<bench::Column> columns;
+  for (const std::string& column : flags.columns) {
+    AC_ASSIGN_OR_RETURN(bench::Column measured,
+                        RunLocal(context.config, opened, flags.plan, column));
+    columns.push_back(std::move(measured));
+  }
+  return columns;
+}
+
+Result<std::vector<bench::Column>> MeasureUrl(const Flags& flags, std::string* about) {
+  std::string key = flags.api_key;
+  for (const char* variable : {"ANTHROPIC_API_KEY", "OPENAI_API_KEY"}) {
+    const char* value = std::getenv(variable);
+    if (key.empty() && value != nullptr) key = value;
+  }
+  AC_ASSIGN_OR_RETURN(const auto session,
+                      bench::UrlSession::Open({flags.url, key, flags.model.model}));
+  *about = session->model() + " at " + flags.url;
+  AC_ASSIGN_OR_RETURN(bench::Column column,
+                      bench::RunSession(*session, flags.plan, "server", PrintTurn));
+  return std::vector<bench::Column>{std::move(column)};
+}
+
+Status Run(CommandContext& context, const Flags& flags) {
+  std::string about;
+  AC_ASSIGN_OR_RETURN(const auto columns, flags.url.empty() ? MeasureLocal(context, flags, &about)
+                                                            : MeasureUrl(flags, &about));
+  if (flags.json) {
+    fmt::print("{}\n", json::Write(bench::ToJson(columns)));
+  } else {
+    fmt::print("{}: a system prompt of {} tokens, {} questions of {} tokens\n\n{}", about,
+               flags.plan.prompt_tokens, flags.plan.turns, flags.plan.turn_tokens,
+               bench::ToText(columns));
+  }
+  return WritePage(flags.html, bench::SessionPage(about, columns));
+}
+
+}  // namespace
+
+void RegisterBenchSession(CLI::App& bench, Action* chosen) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command =
+      AddCommand(bench, chosen, "session", "Ten questions behind one long system prompt",
+                 [flags](CommandContext& context) { return Run(context, *flags); });
+  AddBenchModelOptions(command, &flags->model);
+  command->add_option("--url", flags->url,
+                      "Ask this server (Anthropic or OpenAI API) instead of our engine");
+  command->add_option("--api-key", flags->api_key,
+                      "Key for --url (or ANTHROPIC_API_KEY, OPENAI_API_KEY)");
+  command->add_option("--columns", flags->columns, "What to measure: cache,no-cache")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"cache", "no-cache"}));
+  command->add_option("--turns", flags->plan.turns, "Questions")->check(CLI::PositiveNumber);
+  command->add_option("--prompt-tokens", flags->plan.prompt_tokens, "Tokens of the system prompt")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--turn-tokens", flags->plan.turn_tokens, "New tokens with each question")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--reply-tokens", flags->plan.reply_tokens, "Tokens of each answer")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--html", flags->html, "Also write one page with charts");
+  command->add_flag("--json", flags->json, "Print one JSON object");
+}
+
+}  // namespace ac::app
