@@ -5,7 +5,7 @@ PORT ?= 4141
 S ?= 60
 BUILD := build/$(PRESET)
 
-.PHONY: run test build configure check full bench fmt tidy fuzz clean help
+.PHONY: run test build configure check full bench starter fmt tidy fuzz clean help
 
 run: build  ## install what is missing, build, start the server (ARGS="--mode M --model F ...")
 	@exec build/anyclaude serve --port $(PORT) $(ARGS)
@@ -38,6 +38,11 @@ bench:  ## build and run the benchmarks of the modules (T=name for one)
 	@tools/bootstrap.sh --what bench
 	@$(MAKE) --no-print-directory configure
 	@tools/bench.sh $(BUILD) $(T)
+
+starter:  ## train the starter model again (hours; continues where it stopped; STEPS=n)
+	@tools/bootstrap.sh --what test
+	@$(MAKE) --no-print-directory configure PRESET=release
+	@tools/starter/run.sh $(STEPS)
 
 fmt:  ## format every tracked source
 	@tools/check_format.sh --fix

@@ -101,7 +101,8 @@ const std::vector<SettingSpec>& Config::Specs() {
       {"mode", kText, "local", "ANYCLAUDE_MODE", false, true,
        "who answers: local (the embedded engine)"},
       {"model", kText, "", "", false, true,
-       "GGUF file, model directory, or a name under models/; empty: the built-in one"},
+       "GGUF file, model directory, or a name; empty: starter where it is installed, else "
+       "built-in"},
       {"host", kText, "127.0.0.1", "", false, false,
        "address to listen on; anything but loopback needs api_key"},
       {"port", kInteger, "4141", "", false, true, "TCP port; 0 picks a free one"},

@@ -1,5 +1,8 @@
 #include "app/model_path.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "weights/synth.h"
 
 namespace ac::app {
@@ -7,6 +10,14 @@ namespace {
 
 // Made in a moment; its template knows tool calls, so every client path works.
 constexpr std::string_view kBuiltInShape = "built-in";
+
+constexpr std::string_view kStarter = "starter";
+
+std::string ProgramFolder() {
+  std::error_code failed;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? std::string() : program.parent_path().string();
+}
 
 std::string WithoutSuffix(std::string name) {
   if (name.ends_with(".gguf")) name.resize(name.size() - 5);
@@ -36,6 +47,15 @@ Result<ResolvedModel> BuiltInModel(const Config& config, FileSystem& fs) {
 
 }  // namespace
 
+std::string FindStarterModel(const std::string& program_folder, FileSystem& fs) {
+  // build/<preset>/bin in a source tree, bin in an installation.
+  for (const char* up : {"/../../../", "/../../", "/../share/anyclaude/"}) {
+    const std::string path = program_folder + up + "models/starter/starter.gguf";
+    if (!program_folder.empty() && fs.Exists(path)) return path;
+  }
+  return "";
+}
+
 std::vector<std::string> ListModels(const Config& config, FileSystem& fs) {
   const std::string directory = config.HomePath("models");
   std::vector<std::string> models;
@@ -52,13 +72,23 @@ std::vector<std::string> ListModels(const Config& config, FileSystem& fs) {
 Result<ResolvedModel> ResolveModel(const Config& config, const std::string& requested,
                                    FileSystem& fs) {
   const std::string& wanted = requested.empty() ? config.Text("model") : requested;
-  if (wanted.empty()) return BuiltInModel(config, fs);
+  if (wanted.empty() || wanted == kStarter) {
+    const std::string starter = FindStarterModel(ProgramFolder(), fs);
+    if (!starter.empty()) return ResolvedModel{.path = starter, .name = std::string(kStarter)};
+  }
+  if (wanted.empty() || wanted == kBuiltInShape) return BuiltInModel(config, fs);
   const std::string name = WithoutSuffix(BaseName(wanted));
   if (fs.Exists(wanted)) return ResolvedModel{.path = wanted, .name = name};
   if (wanted.find('/') == std::string::npos) {
     const std::string path = JoinPath(config.HomePath("models"), wanted);
     if (fs.Exists(path)) return ResolvedModel{.path = path, .name = name};
     if (fs.Exists(path + ".gguf")) return ResolvedModel{.path = path + ".gguf", .name = name};
+  }
+  if (wanted == kStarter) {
+    return NotFound(
+        "[models] no starter model beside the program (models/starter/starter.gguf); `make "
+        "starter` "
+        "trains it, `--model built-in` serves random weights at once");
   }
   std::string message = "[models] no model \"" + wanted + "\": no such file or folder";
   const std::vector<std::string> known = ListModels(config, fs);

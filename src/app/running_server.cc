@@ -49,7 +49,7 @@ struct RunningServer::Parts {
     backend::LocalOptions local;
     local.model_id = opened.resolved.name;
     local.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
-    local.architecture = file.config().architecture;
+    local.sampling = engine::RecommendedSampling(file.config().architecture, source.gguf);
     backend = std::make_unique<backend::LocalBackend>(*engine, opened.loaded->tokenizer(),
                                                       std::move(prompts), local);
     obs::Info("serve", opened.loaded->kernel_choice(), {{"threads", opened.loaded->threads()}});

@@ -15,10 +15,10 @@ uint64_t RandomSeed() {
 }
 
 engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
-                                    const std::string& architecture) {
+                                    const engine::SamplingParams& recommended) {
   engine::GenerateRequest settings;
   engine::SamplingParams& sampling = settings.sampling;
-  sampling = RecommendedSampling(architecture);
+  sampling = recommended;
   const chat::Sampling& asked = request.sampling;
   if (asked.temperature) sampling.temperature = *asked.temperature;
   if (asked.top_p) sampling.top_p = *asked.top_p;
@@ -49,21 +49,6 @@ Status CheckSupported(const chat::ChatRequest& request) {
 }
 
 }  // namespace
-
-engine::SamplingParams RecommendedSampling(std::string_view architecture) {
-  engine::SamplingParams params;
-  if (architecture.starts_with("qwen")) {
-    params.temperature = 0.7;
-    params.top_p = 0.8;
-    params.top_k = 20;
-    params.repetition_penalty = 1.05;
-    params.penalty_window = 256;
-  } else {
-    params.temperature = 0.6;
-    params.top_p = 0.9;
-  }
-  return params;
-}
 
 // Destroying it stops the work.
 class LocalBackend::RunningCall : public Call {
@@ -107,7 +92,7 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
         return call->Fail(api::PromptTooLong(count, engine_.context_length() - 1));
       }
     }
-    call->Submit(request, std::move(prompts), SettingsFor(request, options_.architecture),
+    call->Submit(request, std::move(prompts), SettingsFor(request, options_.sampling),
                  std::move(format));
   });
   return std::make_unique<RunningCall>(std::move(call));

@@ -23,13 +23,10 @@ namespace ac::backend {
 struct LocalOptions {
   std::string model_id;  // "qwen2.5-coder-7b-q4_k_m"
   std::string display_name;
-  std::string architecture;       // decides the recommended sampling values
-  chat::IdSource* ids = nullptr;  // null: random ones
+  engine::SamplingParams sampling;  // what a request leaves unset
+  chat::IdSource* ids = nullptr;    // null: random ones
   int preparation_threads = 1;
 };
-
-// What a request leaves unset, by architecture: the values the models' makers recommend.
-engine::SamplingParams RecommendedSampling(std::string_view architecture);
 
 class LocalBackend : public Backend {
  public:

@@ -71,9 +71,8 @@ class LocalBackendTest : public ::testing::Test {
                                                engine::EngineOptions{});
     auto prompts = PromptBuilder::Create(*tokenizer_, "", "");
     ASSERT_TRUE(prompts.ok()) << prompts.status();
-    backend_ = std::make_unique<LocalBackend>(
-        *engine_, *tokenizer_, std::move(prompts).value(),
-        LocalOptions{.model_id = "toy", .architecture = "llama", .ids = &ids_});
+    backend_ = std::make_unique<LocalBackend>(*engine_, *tokenizer_, std::move(prompts).value(),
+                                              LocalOptions{.model_id = "toy", .ids = &ids_});
   }
   // The whole reply.
   std::shared_ptr<CollectingChatSink> Run(chat::ChatRequest request) {

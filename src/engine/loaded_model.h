@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "cpu/thread_pool.h"
 #include "engine/forward_model.h"
+#include "engine/sampler.h"
 #include "kv/page_pool.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
@@ -28,6 +30,12 @@ struct KvBudget {
   kv::KvType type = kv::KvType::kBF16;
   int64_t bytes = 0;  // 0: a quarter of the available memory
 };
+
+// The sampling values a model's makers recommend, for what a request leaves unset: by architecture;
+// a GGUF file that carries its own (general.sampling.*) decides each of them. Values out of range
+// are left out. `metadata` may be null.
+SamplingParams RecommendedSampling(std::string_view architecture,
+                                   const weights::GgufMetadata* metadata);
 
 class LoadedModel : public ForwardModel {
  public:

@@ -21,7 +21,9 @@ export class Server {
   static async start(args = []) {
     const server = new Server();
     server.home = temporaryFolder();
-    server.child = spawn(binary, ['serve', '--port', '0', ...args], {
+    // What these tests measure must not depend on whether a starter model is installed.
+    const model = args.includes('--model') ? [] : ['--model', 'built-in'];
+    server.child = spawn(binary, ['serve', '--port', '0', ...model, ...args], {
       env: { PATH: process.env.PATH, HOME: server.home, ANYCLAUDE_HOME: server.home },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -8,7 +8,6 @@
 #include "app/commands/all.h"
 #include "app/generation.h"
 #include "app/open_model.h"
-#include "backend/local_backend.h"
 #include "backend/prompt_builder.h"
 
 namespace ac::app {
@@ -26,11 +25,12 @@ chat::Message TextMessage(chat::Role role, std::string text) {
 
 // One question and its answer; the answer joins the conversation.
 Status Turn(const backend::PromptBuilder& prompts, engine::Engine& engine, const Flags& flags,
-            const std::string& architecture, uint64_t seed, chat::ChatRequest* conversation) {
+            const engine::SamplingParams& sampling, uint64_t seed,
+            chat::ChatRequest* conversation) {
   engine::GenerateRequest request;
   AC_ASSIGN_OR_RETURN(request.prompt, prompts.Tokens(*conversation));
   request.max_tokens = flags.n;
-  request.sampling = backend::RecommendedSampling(architecture);
+  request.sampling = sampling;
   request.sampling.seed = seed;
   std::string answer;
   AC_ASSIGN_OR_RETURN(const Generated generated, GenerateAndWait(
@@ -61,6 +61,8 @@ Status Run(CommandContext& context, const Flags& flags) {
     fmt::print(stderr,
                "This is the built-in test model: its weights are random, so are its words.\n");
   }
+  const engine::SamplingParams sampling = engine::RecommendedSampling(
+      opened.loaded->file().config().architecture, opened.loaded->file().tokenizer_source().gguf);
   if (terminal) fmt::print(stderr, "Type a message; an empty line or Ctrl-D ends.\n");
   chat::ChatRequest conversation;
   if (!flags.system.empty()) {
@@ -71,8 +73,7 @@ Status Run(CommandContext& context, const Flags& flags) {
     if (terminal) fmt::print(stderr, "> ");
     if (!std::getline(std::cin, line) || line.empty()) return OkStatus();
     conversation.messages.push_back(TextMessage(chat::Role::kUser, line));
-    AC_RETURN_IF_ERROR(Turn(*prompts, *engine, flags, opened.loaded->file().config().architecture,
-                            turn, &conversation));
+    AC_RETURN_IF_ERROR(Turn(*prompts, *engine, flags, sampling, turn, &conversation));
   }
 }
 

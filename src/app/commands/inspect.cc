@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "model/model.h"
 #include "quant/quant.h"
+#include "weights/gguf.h"
 #include "weights/model_file.h"
 
 namespace ac::app {
@@ -32,6 +33,23 @@ std::string_view ScalingName(weights::RopeScaling scaling) {
       return "llama3";
   }
   return "unknown";
+}
+
+// What a model's maker measured and wrote into the file: keys "anyclaude.card.WHAT".
+void PrintCard(const weights::ModelFile& file) {
+  constexpr std::string_view kPrefix = "anyclaude.card.";
+  const weights::GgufMetadata* const metadata = file.tokenizer_source().gguf;
+  if (metadata == nullptr) return;
+  for (const weights::GgufMetadata::Entry& entry : metadata->entries()) {
+    if (!entry.key.starts_with(kPrefix)) continue;
+    std::string what(entry.key.substr(kPrefix.size()));
+    std::replace(what.begin(), what.end(), '_', ' ');
+    if (const auto text = entry.value.AsString()) {
+      fmt::print("{:<14} {}\n", what, *text);
+    } else if (const auto number = entry.value.AsDouble()) {
+      fmt::print("{:<14} {:.1f} %\n", what, *number);
+    }
+  }
 }
 
 void Print(const weights::ModelFile& file, const weights::ModelSummary& summary) {
@@ -57,6 +75,7 @@ void Print(const weights::ModelFile& file, const weights::ModelSummary& summary)
              static_cast<double>(summary.kv_bytes_per_token) / 1e3);
   fmt::print("chat template  {}\n",
              file.tokenizer_source().chat_template.empty() ? "none: plain ChatML is used" : "yes");
+  PrintCard(file);
 }
 
 Status Verify(const weights::ModelFile& file) {

@@ -43,6 +43,11 @@ void PrintReady(const ServerFacts& facts, bool needs_key) {
         "socket\n"
         "       to logits, but its answers are noise; give a real one with --model FILE)\n",
         facts.model);
+  } else if (facts.model == "starter") {
+    fmt::print(
+        "Model: starter (a tiny demonstration that calls tools; ask it to \"read README.md\" or "
+        "\"run "
+        "the\n       tests\"; for real work give a coding model with --model FILE)\n");
   } else {
     fmt::print("Model: {}\n", facts.model);
   }
