@@ -17,6 +17,12 @@ namespace {
 // on a contended line) stays a small part of a 50 us job.
 constexpr int64_t kChunksPerThread = 16;
 
+// Long enough to see more than one scheduler slice, short against what a reader of text notices.
+constexpr auto kWindow = std::chrono::milliseconds(20);
+// The first time alone, and the longest: doubled as long as trying again shows no better.
+constexpr auto kShortPause = std::chrono::milliseconds(50);
+constexpr auto kLongPause = std::chrono::seconds(1);
+
 // Pauses between two looks at the clock.
 constexpr int kPausesPerCheck = 32;
 
@@ -75,7 +81,8 @@ void NameThisThread(int worker) {
 
 ThreadPool::ThreadPool(Options options)
     : threads_(options.threads > 0 ? options.threads : HostTopology().threads),
-      spin_(options.spin) {
+      spin_(options.spin),
+      pause_(kShortPause) {
   std::vector<int> cores;
   if (options.pin) cores = HostTopology().cores;
   workers_.reserve(static_cast<size_t>(threads_ - 1));
@@ -110,6 +117,11 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, Body body) {
     body(0, count, 0);
     return;
   }
+  const TimePoint start = std::chrono::steady_clock::now();
+  if (start < alone_until_) {
+    body(0, count, 0);
+    return;
+  }
 
   const int64_t grains = (count - 1) / grain + 1;
   const int64_t grains_per_chunk = (grains - 1) / (threads_ * kChunksPerThread) + 1;
@@ -121,7 +133,26 @@ void ThreadPool::ParallelFor(int64_t count, int64_t grain, Body body) {
   unclaimed_.store(job_.chunks);
   unclaimed_.notify_all();
   RunChunks(0);
+  const TimePoint own_end = std::chrono::steady_clock::now();
   AwaitCompletion();
+  const TimePoint end = std::chrono::steady_clock::now();
+  Judge(end, own_end - start, end - own_end);
+}
+
+// In the time the caller was busy, each worker can have done as much as it did. When waiting for
+// them takes longer than that work would have taken here, they are no help.
+void ThreadPool::Judge(TimePoint now, std::chrono::nanoseconds busy,
+                       std::chrono::nanoseconds waited) {
+  busy_ += busy;
+  waited_ += waited;
+  if (busy_ + waited_ < kWindow) return;
+  if (waited_ > busy_ * (threads_ - 1)) {
+    alone_until_ = now + pause_;
+    pause_ = std::min<std::chrono::nanoseconds>(2 * pause_, kLongPause);
+  } else {
+    pause_ = kShortPause;
+  }
+  busy_ = waited_ = std::chrono::nanoseconds(0);
 }
 
 // Takes one chunk of whatever job is current; `left` is the count before the claim.

@@ -6,6 +6,10 @@
 // workers spin for a moment, because the next call of a decode step is microseconds away, and then
 // sleep in the kernel.
 //
+// A worker that loses its CPU in the middle of a chunk holds everybody up for a time slice. Where
+// that costs more than the workers bring, the caller works alone for a while and then tries again:
+// a busy machine never makes many threads slower than one.
+//
 // Thread-safe: calls from several threads take turns. A ParallelFor inside a body of the same pool
 // runs inline with the worker index of that body. Bodies must not throw.
 #pragma once
@@ -53,6 +57,7 @@ class ThreadPool {
     int32_t chunks = 0;
     const Body* body = nullptr;
   };
+  using TimePoint = std::chrono::steady_clock::time_point;
   static constexpr int32_t kStop = -1;
 
   void WorkerLoop(int worker);
@@ -60,12 +65,18 @@ class ThreadPool {
   void RunChunks(int worker);
   void AwaitCompletion();
   bool ClaimChunk(int32_t* left);
+  void Judge(TimePoint now, std::chrono::nanoseconds busy, std::chrono::nanoseconds waited);
 
   const int threads_;
   const std::chrono::nanoseconds spin_;
   Mutex callers_;  // held by the caller whose job is running
   // Written by that caller while unclaimed_ is 0, read by workers only after they claimed a chunk.
   Job job_;
+  // The same caller's account of the current window, and what follows from it.
+  std::chrono::nanoseconds busy_{0};    // spent in bodies
+  std::chrono::nanoseconds waited_{0};  // spent waiting for workers after that
+  std::chrono::nanoseconds pause_;      // how long the next time alone is
+  TimePoint alone_until_{};
   // Apart, because workers hammer the first and the caller polls the second.
   alignas(64) std::atomic<int32_t> unclaimed_{0};   // chunks nobody has taken; kStop at the end
   alignas(64) std::atomic<int32_t> unfinished_{0};  // chunks not yet done

@@ -160,6 +160,34 @@ TEST(ThreadPool, AStuckWorkerCostsItsOwnChunkOnly) {
   EXPECT_EQ(done_by_others, 31);
 }
 
+TEST(ThreadPool, AWorkerThatHoldsEverybodyUpIsLeftOutForAWhileAndTriedAgain) {
+  ThreadPool pool(Threads(2));
+  // Worker 1 behaves as if it lost its CPU in every chunk it takes; the caller gives it the chance.
+  const auto run = [&pool](bool* whole, bool* helped) {
+    std::atomic<bool> took = false;
+    *whole = false;
+    pool.ParallelFor(64, 1, [&](int64_t begin, int64_t end, int worker) {
+      if (begin == 0 && end == 64) {
+        *whole = true;
+      } else if (worker == 1) {
+        took = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(25));
+      } else {
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+      }
+    });
+    *helped = took;
+  };
+  bool whole = false, helped = false;
+  for (int i = 0; i < 1000 && !whole; ++i) run(&whole, &helped);
+  EXPECT_TRUE(whole) << "the caller never worked alone";
+  for (int i = 0; i < 100'000 && !helped; ++i) {
+    run(&whole, &helped);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  EXPECT_TRUE(helped) << "the worker never came back";
+}
+
 TEST(ThreadPool, PinnedAndOversubscribedPoolsWork) {
   ThreadPool::Options options = Threads(6);
   options.pin = true;
