@@ -10,39 +10,13 @@
 // order.
 #pragma once
 
+#include "kernels/simd/code_rows.h"
 #include "kernels/simd/packed_input.h"
 
 namespace {
 
 // From this many tokens on, turning a panel pays.
 constexpr int64_t kPanelTokens = 6;
-
-struct CodeScratch {
-  uint8_t* panel;       // [cols / 4, kWidth, 4] codes of kWidth rows, turned
-  float* panel_scales;  // [groups, kWidth]
-  float* panel_mins;    // [groups, kWidth]
-  UnpackedRow row;      // one row, padded with zeros
-};
-
-inline CodeScratch CodeScratchOf(void* scratch, int64_t cols) {
-  const int64_t padded = PaddedCols(cols);
-  const int64_t groups = padded / 16;
-  CodeScratch s;
-  s.panel = static_cast<uint8_t*>(scratch);
-  s.panel_scales = reinterpret_cast<float*>(s.panel + padded * kWidth);
-  s.panel_mins = s.panel_scales + groups * kWidth;
-  s.row.codes = reinterpret_cast<uint8_t*>(s.panel_mins + groups * kWidth);
-  s.row.scales = reinterpret_cast<float*>(s.row.codes + padded);
-  s.row.mins = s.row.scales + groups;
-  return s;
-}
-
-inline size_t CodeScratchBytes(int64_t cols) {
-  const int64_t padded = PaddedCols(cols);
-  const int64_t groups = padded / 16;
-  return static_cast<size_t>(padded * (kWidth + 1) +
-                             groups * (2 * kWidth + 2) * static_cast<int64_t>(sizeof(float)));
-}
 
 // True when the codes of this type must be made signed for Dot's sake.
 inline bool IsSigned(ac_quant_type type) { return !kWideDot && HasWideCodes(type); }
@@ -75,35 +49,15 @@ float RowDot(const UnpackedRow& row, PackedRow x, int64_t cols) {
 template <int kGroup, bool kSigned>
 void FewTokens(const ac_matmul* m, int64_t begin, int64_t end, const CodeScratch& s) {
   const int64_t cols = m->weights->cols;
-  memset(s.row.codes, 0, static_cast<size_t>(PaddedCols(cols)));
-  memset(s.row.scales, 0, static_cast<size_t>(PaddedCols(cols) / 16) * 2 * sizeof(float));
+  const UnpackedRow row = s.Row(0);
+  memset(row.codes, 0, static_cast<size_t>(PaddedCols(cols)));
+  memset(row.scales, 0, static_cast<size_t>(PaddedCols(cols) / 16) * sizeof(float));
+  memset(row.mins, 0, static_cast<size_t>(PaddedCols(cols) / 16) * sizeof(float));
   for (int64_t r = begin; r < end; ++r) {
-    UnpackRow(m->weights, r, s.row);
+    PrefetchRow(m->weights, r + 2);
+    UnpackRow(m->weights, r, row);
     for (int64_t t = 0; t < m->tokens; ++t) {
-      m->out[t * m->out_stride + r] =
-          RowDot<kGroup, kSigned>(s.row, RowOf(m->packed, t, cols), cols);
-    }
-  }
-}
-
-// Rows [first, first + count) into the panel; missing rows are zeros.
-inline void TurnPanel(const ac_matrix* w, int64_t first, int64_t count, int group,
-                      const CodeScratch& s) {
-  const int64_t cols = w->cols;
-  const int64_t groups = cols / group;
-  if (count < kWidth) {
-    memset(s.panel, 0, static_cast<size_t>(cols * kWidth));
-    memset(s.panel_scales, 0, static_cast<size_t>(groups * kWidth) * sizeof(float));
-    memset(s.panel_mins, 0, static_cast<size_t>(groups * kWidth) * sizeof(float));
-  }
-  for (int64_t r = 0; r < count; ++r) {
-    UnpackRow(w, first + r, s.row);
-    for (int64_t c = 0; c < cols; c += 4) {
-      memcpy(s.panel + c * kWidth + r * 4, s.row.codes + c, 4);
-    }
-    for (int64_t g = 0; g < groups; ++g) {
-      s.panel_scales[g * kWidth + r] = s.row.scales[g];
-      s.panel_mins[g * kWidth + r] = s.row.mins[g];
+      m->out[t * m->out_stride + r] = RowDot<kGroup, kSigned>(row, RowOf(m->packed, t, cols), cols);
     }
   }
 }
