@@ -124,7 +124,8 @@ TEST(LocalSession, FollowUpsReuseWhatWasComputed) {
     engine::EngineOptions options;
     options.prefix_cache = cache;
     engine::Engine engine(*model, model->tokenizer(), std::move(pages).value(), options);
-    LocalSession session(engine, 250);
+    LocalSession session(250, 1);
+    session.Use(&engine);
     const auto column = RunSession(session, kSmall, cache ? "cache" : "no cache", {});
     ASSERT_TRUE(column.ok()) << column.status();
     ASSERT_EQ(column->turns.size(), 3u);

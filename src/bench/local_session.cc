@@ -59,7 +59,7 @@ Result<Turn> LocalSession::Ask(const SessionPlan& plan) {
   auto sink = std::make_shared<TimingSink>();
   auto future = sink->future();
   const Nanos start = Clock::Real().Now();
-  AC_RETURN_IF_ERROR(engine_.Submit(std::move(request), sink).status());
+  AC_RETURN_IF_ERROR(engine_->Submit(std::move(request), sink).status());
   const TimingSink::Reply reply = future.get();
   if (reply.info.reason == engine::FinishReason::kFailed ||
       reply.info.reason == engine::FinishReason::kCancelled) {

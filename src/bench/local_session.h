@@ -1,6 +1,6 @@
 // The bench session inside this process: token ids straight into an engine.
 //
-// The engine must outlive the target. One thread.
+// The engine of the moment must live while Ask runs. One thread.
 #pragma once
 
 #include <vector>
@@ -12,18 +12,21 @@ namespace ac::bench {
 
 class LocalSession : public SessionTarget {
  public:
-  // Ids are taken from [0, vocabulary).
-  LocalSession(engine::Engine& engine, int vocabulary) : engine_(engine), vocabulary_(vocabulary) {}
+  // Ids are taken from [0, vocabulary). Conversations of different seeds have nothing in common.
+  LocalSession(int vocabulary, uint32_t seed) : vocabulary_(vocabulary), state_(seed) {}
+
+  // Where the conversation goes on: before the first turn, and after a restart.
+  void Use(engine::Engine* engine) { engine_ = engine; }
 
   Result<Turn> Ask(const SessionPlan& plan) override;
 
  private:
   void Append(int64_t count);
 
-  engine::Engine& engine_;
+  engine::Engine* engine_ = nullptr;
   const int vocabulary_;
   std::vector<engine::TokenId> conversation_;
-  uint32_t state_ = 1;  // of the ids' sequence: equal sessions have equal tokens
+  uint32_t state_;  // of the ids' sequence
 };
 
 }  // namespace ac::bench

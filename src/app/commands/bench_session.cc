@@ -1,8 +1,10 @@
 // anyclaude bench session: ten questions behind one long system prompt, with and without the cache.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <random>
 
 #include "app/commands/bench.h"
 #include "bench/local_session.h"
@@ -19,7 +21,7 @@ constexpr int64_t kSpareTokens = 256;
 struct Flags {
   BenchModelFlags model;
   bench::SessionPlan plan;
-  std::vector<std::string> columns = {"cache", "no-cache"};
+  std::vector<std::string> columns = {"cache", "restart", "no-cache"};
   std::string url;
   std::string api_key;
   std::string html;
@@ -27,7 +29,8 @@ struct Flags {
 };
 
 int64_t TokensOf(const bench::SessionPlan& plan) {
-  return plan.prompt_tokens + plan.turns * (plan.turn_tokens + plan.reply_tokens) + kSpareTokens;
+  return plan.prompt_tokens + (plan.turns + 1) * (plan.turn_tokens + plan.reply_tokens) +
+         kSpareTokens;
 }
 
 void PrintTurn(const std::string& column, const bench::Turn& turn) {
@@ -35,18 +38,51 @@ void PrintTurn(const std::string& column, const bench::Turn& turn) {
              turn.ttft_s, turn.total_s);
 }
 
-// A new engine and a new conversation over the same model.
-Result<bench::Column> RunLocal(const Config& config, const OpenedModel& opened,
-                               const bench::SessionPlan& plan, const std::string& column) {
+bool Wants(const Flags& flags, std::string_view column) {
+  return std::find(flags.columns.begin(), flags.columns.end(), column) != flags.columns.end();
+}
+
+// Runs of this command share no prompt, so that nothing kept from an earlier one makes turn 1 warm.
+bench::LocalSession NewSession(const OpenedModel& opened) {
+  return {opened.loaded->tokenizer().vocab_size(), std::random_device()()};
+}
+
+// The engine as it serves; then, in a new engine, one more question of the same conversation.
+Status MeasureCached(const Config& config, const OpenedModel& opened, const Flags& flags,
+                     std::vector<bench::Column>* columns) {
+  bench::LocalSession session = NewSession(opened);
+  {
+    AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(config));
+    session.Use(engine.get());
+    AC_ASSIGN_OR_RETURN(bench::Column column,
+                        bench::RunSession(session, flags.plan, "cache", PrintTurn));
+    columns->push_back(std::move(column));
+  }
+  if (!Wants(flags, "restart")) return OkStatus();
+  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(config));
+  session.Use(engine.get());
+  bench::SessionPlan once = flags.plan;
+  once.turns = 1;
+  AC_ASSIGN_OR_RETURN(bench::Column column,
+                      bench::RunSession(session, once, "after restart", PrintTurn));
+  columns->push_back(std::move(column));
+  return OkStatus();
+}
+
+Status MeasureUncached(const Config& config, const OpenedModel& opened, const Flags& flags,
+                       std::vector<bench::Column>* columns) {
   engine::EngineOptions options;
-  options.prefix_cache = column != "no-cache";
+  options.prefix_cache = false;
   engine::KvBudget budget;
   budget.bytes = config.Integer("kv.memory_mb") << 20;
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, opened.loaded->MakePages(budget));
   engine::Engine engine(*opened.loaded, opened.loaded->tokenizer(), std::move(pages), options);
-  bench::LocalSession session(engine, opened.loaded->tokenizer().vocab_size());
-  const std::string name = column == "no-cache" ? "no cache" : column;
-  return bench::RunSession(session, plan, name, PrintTurn);
+  bench::LocalSession session = NewSession(opened);
+  session.Use(&engine);
+  AC_ASSIGN_OR_RETURN(bench::Column column,
+                      bench::RunSession(session, flags.plan, "no cache", PrintTurn));
+  columns->push_back(std::move(column));
+  return OkStatus();
 }
 
 Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context, const Flags& flags,
@@ -58,11 +94,15 @@ Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context, const F
         "[bench] the session needs {} tokens of context, the model has {}; lower --prompt-tokens",
         TokensOf(flags.plan), opened.loaded->context_length()));
   }
+  if (Wants(flags, "restart") && !Wants(flags, "cache")) {
+    return InvalidArgument("[bench] column restart goes on where column cache ended: ask for both");
+  }
   std::vector<bench::Column> columns;
-  for (const std::string& column : flags.columns) {
-    AC_ASSIGN_OR_RETURN(bench::Column measured,
-                        RunLocal(context.config, opened, flags.plan, column));
-    columns.push_back(std::move(measured));
+  if (Wants(flags, "cache")) {
+    AC_RETURN_IF_ERROR(MeasureCached(context.config, opened, flags, &columns));
+  }
+  if (Wants(flags, "no-cache")) {
+    AC_RETURN_IF_ERROR(MeasureUncached(context.config, opened, flags, &columns));
   }
   return columns;
 }
@@ -107,9 +147,9 @@ void RegisterBenchSession(CLI::App& bench, Action* chosen) {
                       "Ask this server (Anthropic or OpenAI API) instead of our engine");
   command->add_option("--api-key", flags->api_key,
                       "Key for --url (or ANTHROPIC_API_KEY, OPENAI_API_KEY)");
-  command->add_option("--columns", flags->columns, "What to measure: cache,no-cache")
+  command->add_option("--columns", flags->columns, "What to measure: cache,restart,no-cache")
       ->delimiter(',')
-      ->check(CLI::IsMember({"cache", "no-cache"}));
+      ->check(CLI::IsMember({"cache", "restart", "no-cache"}));
   command->add_option("--turns", flags->plan.turns, "Questions")->check(CLI::PositiveNumber);
   command->add_option("--prompt-tokens", flags->plan.prompt_tokens, "Tokens of the system prompt")
       ->check(CLI::PositiveNumber);
