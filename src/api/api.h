@@ -55,9 +55,10 @@ Result<chat::ChatRequest> ParseRequest(Endpoint endpoint, std::string_view body,
                                        const RequestLimits& limits = {});
 
 struct SerializeOptions {
-  std::string model{};            // instead of the request's, when not empty
-  bool reasoning_content = true;  // OpenAI: send thinking back to the server
-  bool usage_in_stream = true;    // OpenAI: ask for the usage chunk
+  std::string model{};                 // instead of the request's, when not empty
+  bool reasoning_content = true;       // OpenAI: send thinking back to the server
+  bool usage_in_stream = true;         // OpenAI: ask for the usage chunk
+  bool max_completion_tokens = false;  // OpenAI: the name of the limit that newer models insist on
 };
 
 // The body for a remote server; kMessages, kCountTokens and kChatCompletions only.

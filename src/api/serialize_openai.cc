@@ -223,7 +223,8 @@ std::string SerializeChatCompletions(const ChatRequest& request, const Serialize
     body["tools"] = std::move(tools);
     AddToolChoice(request.tool_choice, &body);
   }
-  AddOptional("max_tokens", request.max_tokens, &body);
+  AddOptional(options.max_completion_tokens ? "max_completion_tokens" : "max_tokens",
+              request.max_tokens, &body);
   AddSampling(request.sampling, &body);
   if (!request.stop.empty()) body["stop"] = json::Array(request.stop.begin(), request.stop.end());
   AddResponseFormat(request.response_format, &body);

@@ -2,42 +2,34 @@
 
 #include <algorithm>
 
+#include "app/backends.h"
+#include "remote/server_kind.h"
+
 namespace ac::app {
-namespace {
-
-struct Mode {
-  std::string_view name;
-  std::string_view title;
-  std::string_view purpose;
-};
-
-constexpr Mode kModes[] = {
-    {"local", "Local engine", "private, no key, no cost per token"},
-};
-
-}  // namespace
-
 std::string ModeNames() {
   std::string names;
-  for (const Mode& mode : kModes) {
+  for (const std::string_view mode : remote::AllModes()) {
     if (!names.empty()) names += ", ";
-    names += mode.name;
+    names += mode;
   }
   return names;
 }
 
 Status CheckMode(std::string_view mode) {
-  const bool known = std::any_of(std::begin(kModes), std::end(kModes),
-                                 [&](const Mode& m) { return m.name == mode; });
-  if (known) return OkStatus();
+  const std::vector<std::string_view> modes = remote::AllModes();
+  const bool known = std::find(modes.begin(), modes.end(), mode) != modes.end();
+  if (known || remote::ModeForOldName(mode).has_value()) return OkStatus();
   return InvalidArgument("[mode] unknown mode \"" + std::string(mode) +
                          "\"; the modes are: " + ModeNames());
 }
 
 std::vector<launch::MenuItem> UsableModes(const Config&) {
-  std::vector<launch::MenuItem> items;
-  for (const Mode& mode : kModes) {
-    items.push_back({std::string(mode.name), std::string(mode.title), std::string(mode.purpose)});
+  std::vector<launch::MenuItem> items = {
+      {"local", "Local engine", "private, no key, no cost per token"}};
+  for (const std::string_view mode : AnsweringModes(ProcessEnvironment())) {
+    const remote::ServerKind& kind = *remote::FindServerKind(mode);
+    items.push_back({std::string(mode), std::string(kind.title),
+                     kind.cloud ? "cloud, paid per token" : "found on this machine"});
   }
   return items;
 }

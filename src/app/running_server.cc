@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "app/backends.h"
 #include "app/gateway_settings.h"
 #include "app/modes.h"
 #include "app/open_model.h"
@@ -10,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "gateway/recorder.h"
 #include "gateway/session_totals.h"
+#include "http/offline_lock.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 
@@ -33,7 +35,8 @@ struct RunningServer::Parts {
   std::unique_ptr<gateway::Recorder> recorder;  // null when the home cannot be written
   OpenedModel opened;
   std::unique_ptr<engine::Engine> engine;
-  std::unique_ptr<backend::Backend> backend;
+  std::unique_ptr<backend::Backend> local;
+  std::unique_ptr<Backends> upstream;  // of every mode but local
   std::unique_ptr<GatewayBackends> layers;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<http::Server> server;
@@ -46,18 +49,17 @@ struct RunningServer::Parts {
                                                                      source.chat_template,
                                                                      source.tool_use_template));
     AC_ASSIGN_OR_RETURN(engine, opened.MakeEngine(config));
-    backend::LocalOptions local;
-    local.model_id = opened.resolved.name;
-    local.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
-    local.sampling = engine::RecommendedSampling(file.config().architecture, source.gguf);
-    backend = std::make_unique<backend::LocalBackend>(*engine, opened.loaded->tokenizer(),
-                                                      std::move(prompts), local);
+    backend::LocalOptions options;
+    options.model_id = opened.resolved.name;
+    options.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
+    options.sampling = engine::RecommendedSampling(file.config().architecture, source.gguf);
+    local = std::make_unique<backend::LocalBackend>(*engine, opened.loaded->tokenizer(),
+                                                    std::move(prompts), options);
     obs::Info("serve", opened.loaded->kernel_choice(), {{"threads", opened.loaded->threads()}});
     return OkStatus();
   }
 
-  void Observe(const Config& config) {
-    const std::string& mode = config.Text("mode");
+  void Observe(const Config& config, const std::string& mode) {
     const bool log_bodies = obs::ParseDebugLevel(config.Text("debug")).bodies;
     totals = std::make_unique<gateway::SessionTotals>(mode, obs::Metrics::Default(), log_bodies);
     gateway::RecorderOptions options{
@@ -78,13 +80,24 @@ struct RunningServer::Parts {
   }
 
   Status Listen(const Config& config, std::vector<gateway::RequestObserver*> observers) {
-    AC_ASSIGN_OR_RETURN(
-        layers,
-        GatewayBackends::Open(config, config.Text("mode") + " " + opened.resolved.path, *backend));
+    backend::Backend& inner = upstream != nullptr ? upstream->backend() : *local;
+    const std::string source = upstream != nullptr
+                                   ? upstream->facts().title + " " + upstream->facts().model
+                                   : opened.resolved.path;
+    AC_ASSIGN_OR_RETURN(layers,
+                        GatewayBackends::Open(config, config.Text("mode") + " " + source, inner));
     gateway::GatewayOptions options = GatewayOptionsFrom(config);
     options.observers = std::move(observers);
     options.observers.push_back(totals.get());
     if (recorder != nullptr) options.observers.push_back(recorder.get());
+    if (upstream != nullptr && upstream->pass_through() != nullptr) {
+      options.forward = [this](const http::Request& request,
+                               const std::shared_ptr<http::Exchange>& exchange) {
+        if (!remote::PassesThrough(request.path)) return false;
+        upstream->pass_through()->Handle(request, exchange);
+        return true;
+      };
+    }
     gateway = std::make_unique<gateway::Gateway>(options, layers->outermost());
     http::ServerOptions server_options;
     server_options.host = config.Text("host");
@@ -109,14 +122,27 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
   AC_RETURN_IF_ERROR(CheckSettings(config));
   std::unique_ptr<RunningServer> running(new RunningServer());
   Parts& parts = *running->parts_;
-  AC_RETURN_IF_ERROR(parts.OpenLocal(config));
-  parts.Observe(config);
+  if (config.Boolean("offline_lock")) http::EngageOfflineLock();
+  ServerFacts& facts = running->facts_;
+  AC_ASSIGN_OR_RETURN(facts.mode, ResolveMode(config, ProcessEnvironment()));
+  if (facts.mode == "local") {
+    AC_RETURN_IF_ERROR(parts.OpenLocal(config));
+    facts.title = "the embedded engine";
+    facts.model = parts.opened.resolved.name;
+    facts.context_length = parts.engine->context_length();
+    facts.built_in = parts.opened.resolved.built_in;
+  } else {
+    AC_ASSIGN_OR_RETURN(parts.upstream, Backends::Open(facts.mode, config, ProcessEnvironment()));
+    const UpstreamFacts& upstream = parts.upstream->facts();
+    facts.title = upstream.title;
+    facts.model = upstream.model;
+    facts.context_length = upstream.context_length;
+    facts.pass_through = parts.upstream->pass_through() != nullptr;
+    facts.warning = upstream.warning;
+  }
+  parts.Observe(config, facts.mode);
   AC_RETURN_IF_ERROR(parts.Listen(config, std::move(observers)));
-  running->facts_ = {.url = parts.server->url(),
-                     .mode = config.Text("mode"),
-                     .model = parts.opened.resolved.name,
-                     .context_length = parts.engine->context_length(),
-                     .built_in = parts.opened.resolved.built_in};
+  facts.url = parts.server->url();
   return running;
 }
 

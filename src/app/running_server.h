@@ -19,7 +19,9 @@ namespace ac::app {
 struct ServerFacts {
   std::string url;
   std::string mode;
-  std::string model;           // as the mode names it
+  std::string title;           // who answers: "LM Studio at http://127.0.0.1:1234/v1"
+  std::string warning;         // something the user should fix; the server runs all the same
+  std::string model;           // as the mode names it; empty: the client's choice
   int64_t context_length = 0;  // tokens; 0: unknown
   bool pass_through = false;   // requests go on unchanged, with the client's own key and model
   bool built_in = false;       // the model made on the spot, with random weights

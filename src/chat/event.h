@@ -25,6 +25,7 @@ struct Usage {
   int64_t cache_creation = 0;  // of the prompt, newly stored
   int64_t output_tokens = 0;
   int64_t thinking_tokens = 0;  // of output_tokens
+  bool estimated = false;       // the server gave no numbers: from the size of the texts
   int64_t PromptTokens() const { return input_tokens + cache_read + cache_creation; }
   friend bool operator==(const Usage&, const Usage&) = default;
 };

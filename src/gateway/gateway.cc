@@ -129,6 +129,8 @@ void Gateway::Handle(http::Request request, ExchangePtr exchange) {
                            .x_api_key = request.headers.Get("x-api-key"),
                            .authorization = request.headers.Get("authorization")});
   if (!access.ok()) return RespondError(*exchange, dialect, access);
+  const bool is_open = found != nullptr && found->is_open;
+  if (!is_open && options_.forward && options_.forward(request, exchange)) return;
   if (found == nullptr && path_known) {
     return RespondError(*exchange, dialect,
                         Status(Code::kUnsupported, "[gateway] " + request.method +

@@ -4,6 +4,7 @@
 // silent streams alive with pings and forgets replies that are over. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -33,6 +34,8 @@ struct GatewayOptions {
   StabiliserRules stabiliser;
   SlimRules slim;
   std::vector<RequestObserver*> observers;  // must outlive the gateway
+  // Answers a request as it is, on behalf of the routes that need a key; false: the routes do.
+  std::function<bool(const http::Request&, const std::shared_ptr<http::Exchange>&)> forward;
 };
 
 class Gateway {

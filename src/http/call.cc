@@ -13,6 +13,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "http/offline_lock.h"
+
 namespace ac::http::internal {
 namespace {
 
@@ -220,6 +222,9 @@ asio::awaitable<Status> CallState::Attempt(bool fresh) {
     if (!opened.ok()) co_return opened;
   }
   if (!stop_.ok()) co_return stop_;
+  Deliver([&] {
+    if (events_.on_connected) events_.on_connected();
+  });
   Arm(timeouts_.first_byte, "the server gave no reply");
   sending_ = true;
   // Beside, not before, the reading: a server may refuse a body before it has all of it.
@@ -244,6 +249,10 @@ asio::awaitable<Status> CallState::Attempt(bool fresh) {
 asio::awaitable<Status> CallState::Open(const Route& route) {
   std::vector<Transport::Endpoint> endpoints;
   if (route.unix_path.empty()) {
+    if (OfflineLockEngaged()) {  // before the name is looked up: a question is a connection too
+      Status allowed = CheckOffline(route.url, route.proxy ? &*route.proxy : nullptr);
+      if (!allowed.ok()) co_return allowed;
+    }
     Status resolved = co_await Resolve(route.proxy ? *route.proxy : route.url, endpoints);
     if (!resolved.ok()) co_return resolved;
   } else if (route.unix_path.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -299,7 +308,11 @@ asio::awaitable<Status> CallState::Resolve(const Url& target,
     co_return Unavailable("cannot find host '" + target.host + "' (" + box->ec.message() +
                           "); check the name and the network");
   }
-  for (const auto& entry : box->found) endpoints.emplace_back(entry.endpoint());
+  for (const auto& entry : box->found) {
+    // "localhost" may be made to mean another machine.
+    if (OfflineLockEngaged() && !entry.endpoint().address().is_loopback()) continue;
+    endpoints.emplace_back(entry.endpoint());
+  }
   co_return OkStatus();
 }
 

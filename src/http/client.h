@@ -60,6 +60,9 @@ struct ClientRequest {
 };
 
 struct CallEvents {
+  // A connection stands and the request is about to be written: from here on the server may have
+  // acted on it. Again for every redirect and repeat.
+  std::function<void()> on_connected = {};
   std::function<void(const Response& head)> on_headers = {};  // status and headers, empty body
   std::function<void(std::string_view bytes)> on_data = {};
   std::function<void(const Status& status)> on_done =

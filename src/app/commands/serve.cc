@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "app/commands/all.h"
+#include "app/modes.h"
 #include "app/running_server.h"
 
 namespace ac::app {
@@ -18,21 +19,34 @@ struct Flags {
   std::string host;
   std::string port;
   std::string api_key;
+  std::string url;
+  bool offline_lock = false;
 };
 
 // Streams in flight get this long to finish after Ctrl-C.
 constexpr std::chrono::seconds kGrace{5};
 
 Status ApplyFlags(const Flags& flags, Config* config) {
-  const std::pair<std::string_view, const std::string*> given[] = {{"mode", &flags.mode},
-                                                                   {"model", &flags.model},
-                                                                   {"host", &flags.host},
-                                                                   {"port", &flags.port},
-                                                                   {"api_key", &flags.api_key}};
+  const std::pair<std::string_view, const std::string*> given[] = {
+      {"mode", &flags.mode}, {"model", &flags.model},     {"host", &flags.host},
+      {"port", &flags.port}, {"api_key", &flags.api_key}, {"upstream.url", &flags.url}};
   for (const auto& [key, value] : given) {
     if (!value->empty()) AC_RETURN_IF_ERROR(config->SetFlag(key, *value));
   }
+  if (flags.offline_lock) AC_RETURN_IF_ERROR(config->SetFlag("offline_lock", "true"));
   return OkStatus();
+}
+
+void PrintClientLine(const ServerFacts& facts, bool needs_key) {
+  fmt::print("Claude Code:  ANTHROPIC_BASE_URL={} ANTHROPIC_API_KEY={} ", facts.url,
+             needs_key ? "YOUR_KEY" : "local");
+  if (!facts.model.empty()) {
+    fmt::print("ANTHROPIC_MODEL={} ", api::ModelIdForDiscovery(facts.model));
+  }
+  if (facts.context_length > 0) {
+    fmt::print("CLAUDE_CODE_MAX_CONTEXT_TOKENS={} ", facts.context_length);
+  }
+  fmt::print("CLAUDE_CODE_ATTRIBUTION_HEADER=0 CLAUDE_STREAM_IDLE_TIMEOUT_MS=1800000 claude\n");
 }
 
 // The lines a user needs: where it is, how to use it, how to stop it.
@@ -49,15 +63,17 @@ void PrintReady(const ServerFacts& facts, bool needs_key) {
         "\"run "
         "the\n       tests\"; for real work give a coding model with --model FILE)\n");
   } else {
-    fmt::print("Model: {}\n", facts.model);
+    fmt::print("Model: {}\n", facts.model.empty() ? "as the client asks" : facts.model);
   }
+  if (facts.mode != "local") fmt::print("Answers: {} ({} mode)\n", facts.title, facts.mode);
+  if (!facts.warning.empty()) fmt::print(stderr, "warning: {}\n", facts.warning);
   fmt::print("Serving at {}\n", facts.url);
-  fmt::print(
-      "Claude Code:  ANTHROPIC_BASE_URL={} ANTHROPIC_API_KEY={} ANTHROPIC_MODEL={} "
-      "CLAUDE_CODE_MAX_CONTEXT_TOKENS={} CLAUDE_CODE_ATTRIBUTION_HEADER=0 "
-      "CLAUDE_STREAM_IDLE_TIMEOUT_MS=1800000 claude\n",
-      facts.url, needs_key ? "YOUR_KEY" : "local", api::ModelIdForDiscovery(facts.model),
-      facts.context_length);
+  if (facts.pass_through) {
+    fmt::print("Claude Code:  ANTHROPIC_BASE_URL={} claude   (your own login passes through)\n",
+               facts.url);
+  } else {
+    PrintClientLine(facts, needs_key);
+  }
   fmt::print("Stop with Ctrl-C\n");
   std::fflush(stdout);
 }
@@ -94,7 +110,10 @@ void RegisterServe(CLI::App& app, Action* chosen) {
   auto flags = std::make_shared<Flags>();
   CLI::App* command = AddCommand(app, chosen, "serve", "Serve the Anthropic and OpenAI APIs",
                                  [flags](CommandContext& context) { return Run(context, *flags); });
-  command->add_option("--mode", flags->mode, "Who answers: local");
+  command->add_option("--mode", flags->mode, "Who answers: " + ModeNames());
+  command->add_option("--url", flags->url, "The server of a mode that is not local");
+  command->add_flag("--offline-lock", flags->offline_lock,
+                    "Reach nothing but this machine, whatever the mode");
   AddModelOption(command, &flags->model);
   command->add_option("--host", flags->host, "Address to listen on (127.0.0.1)");
   command->add_option("--port", flags->port, "TCP port (4141); 0 picks a free one");

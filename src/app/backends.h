@@ -1,0 +1,51 @@
+// The servers behind every mode that is not the embedded engine alone, as one object.
+//
+// Owns the HTTP client, the timer and the backends made from settings; destroyed after the gateway
+// that uses them. Open may wait a few seconds for a server to say which models it has.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/config.h"
+#include "backend/backend.h"
+#include "remote/pass_through.h"
+
+namespace ac::app {
+
+// What the user asked for, made one of the modes: old names with a warning on standard error,
+// `auto` by asking every local server, anything else as it is.
+Result<std::string> ResolveMode(const Config& config, const Environment& environment);
+
+// The modes whose server answers now, and the clouds there is a key for.
+std::vector<std::string_view> AnsweringModes(const Environment& environment);
+
+struct UpstreamFacts {
+  std::string title;           // "LM Studio at http://127.0.0.1:1234/v1"
+  std::string model;           // empty: the client names it
+  int64_t context_length = 0;  // 0: unknown
+  std::string warning;         // the server does not answer yet, ...
+};
+
+class Backends {
+ public:
+  static Result<std::unique_ptr<Backends>> Open(const std::string& mode, const Config& config,
+                                                const Environment& environment);
+  ~Backends();
+
+  backend::Backend& backend();
+  // Of the `claude` mode; null in any other.
+  remote::PassThrough* pass_through();
+  const UpstreamFacts& facts() const { return facts_; }
+
+ private:
+  struct Parts;
+  Backends();
+
+  const std::unique_ptr<Parts> parts_;
+  UpstreamFacts facts_;
+};
+
+}  // namespace ac::app
