@@ -1,12 +1,15 @@
 #include "app/backends.h"
 
+#include <algorithm>
 #include <future>
 #include <iostream>
 #include <list>
 #include <utility>
 #include <vector>
 
+#include "app/backend_factory.h"
 #include "app/upstream.h"
+#include "base/file_system.h"
 #include "http/client.h"
 #include "remote/discovery.h"
 #include "remote/remote_backend.h"
@@ -78,26 +81,16 @@ std::vector<std::string_view> LocalServersThatAnswer(const Environment& environm
 }  // namespace
 
 struct Backends::Parts {
-  http::Client client;
-  remote::Timer timer;
-  std::list<remote::ServerKind> kinds;  // the table's, changed by settings
-  std::vector<std::unique_ptr<backend::Backend>> backends;
+  BackendFactory factory;
+  NoBackend none;
+  backend::Backend* backend = &none;
   std::unique_ptr<remote::PassThrough> pass_through;
-
-  const remote::ServerKind& KindFor(const remote::ServerKind& kind, const Config& config) {
-    const std::string& dialect = config.Text("upstream.dialect");
-    if (dialect.empty()) return kind;
-    kinds.push_back(kind);
-    kinds.back().endpoint =
-        dialect == "anthropic" ? api::Endpoint::kMessages : api::Endpoint::kChatCompletions;
-    return kinds.back();
-  }
 };
 
 Backends::Backends() : parts_(std::make_unique<Parts>()) {}
 Backends::~Backends() = default;
 
-backend::Backend& Backends::backend() { return *parts_->backends.back(); }
+backend::Backend& Backends::backend() { return *parts_->backend; }
 remote::PassThrough* Backends::pass_through() { return parts_->pass_through.get(); }
 
 std::vector<std::string_view> AnsweringModes(const Environment& environment) {
@@ -109,56 +102,117 @@ std::vector<std::string_view> AnsweringModes(const Environment& environment) {
   return modes;
 }
 
+std::string BackendsFile(const Config& config) {
+  const std::string& named = config.Text("backends_file");
+  return named.empty() ? config.HomePath("backends.json") : named;
+}
+
 Result<std::string> ResolveMode(const Config& config, const Environment& environment) {
   std::string mode = config.Text("mode");
   if (const auto now = remote::ModeForOldName(mode)) {
     std::cerr << "warning: the mode \"" << mode << "\" is called \"" << *now << "\" now\n";
     mode = *now;
   }
-  if (mode == "auto") {
-    const std::vector<std::string_view> found = LocalServersThatAnswer(environment);
-    mode = found.empty() ? "local" : std::string(found.front());
-    std::cerr << "auto: using " << mode << "\n";
-  }
+  if (mode != "auto") return mode;
+  if (FileSystem::Real().Exists(BackendsFile(config))) return mode;
+  const std::vector<std::string_view> found = LocalServersThatAnswer(environment);
+  mode = found.empty() ? "local" : std::string(found.front());
+  std::cerr << "auto: using " << mode << "\n";
   return mode;
 }
 
-Result<std::unique_ptr<Backends>> Backends::Open(const std::string& mode, const Config& config,
-                                                 const Environment& environment) {
-  std::unique_ptr<Backends> opened(new Backends());
-  Parts& parts = *opened->parts_;
-  UpstreamFacts& facts = opened->facts_;
+// --- Opening -------------------------------------------------------------------------------------
+
+Status Backends::OpenServer(const std::string& mode, const Config& config,
+                            const Environment& environment) {
   const remote::ServerKind* found = remote::FindServerKind(mode);
   if (found == nullptr) return NotFound("[upstream] no server is known for --mode " + mode);
-  const remote::ServerKind& kind = parts.KindFor(*found, config);
-  Result<remote::RemoteOptions> options = UpstreamOptions(kind, config, environment);
+  const remote::ServerKind& kind =
+      parts_->factory.WithDialect(*found, config.Text("upstream.dialect"));
+  AC_ASSIGN_OR_RETURN(remote::RemoteOptions options, UpstreamOptions(kind, config, environment));
+  facts_.title = std::string(kind.title) + " at " + options.base_url;
+  remote::RemoteBackend& remote = parts_->factory.Remote(std::move(options));
+  parts_->backend = &remote;
+  const Status answer = remote.Refresh(kFirstAnswerTime);
+  if (!answer.ok()) facts_.warning = answer.message();
+  facts_.model = remote::PickModel(kind, remote.options().model, "", remote.Models());
+  facts_.context_length = remote.options().context_window;
+  for (const api::ModelInfo& model : remote.Models()) {
+    if (model.id == facts_.model && facts_.context_length == 0) {
+      facts_.context_length = model.context_window;
+    }
+  }
+  return OkStatus();
+}
+
+Status Backends::OpenClaude(const Config& config, const Environment& environment) {
+  AC_ASSIGN_OR_RETURN(auto pass, PassThroughFor(config, environment));
+  facts_.title = "the Claude API at " + pass.base_url;
+  parts_->pass_through =
+      std::make_unique<remote::PassThrough>(std::move(pass), parts_->factory.client());
+  // Clients of OpenAI's protocol are translated for, when there is a key to do it with.
+  Result<remote::RemoteOptions> options =
+      UpstreamOptions(*remote::FindServerKind("claude"), config, environment);
+  if (options.ok()) parts_->backend = &parts_->factory.Remote(std::move(options).value());
+  return OkStatus();
+}
+
+Status Backends::OpenRouted(const Config& config, const Environment& environment,
+                            const OpenLocal& open_local) {
+  const std::string path = BackendsFile(config);
+  AC_ASSIGN_OR_RETURN(const std::string text, ReadFile(FileSystem::Real(), path));
+  Result<routing::RouteFile> file = routing::ReadRouteFile(text);
+  if (!file.ok()) return file.status().WithPrefix(path);
+  AC_ASSIGN_OR_RETURN(parts_->backend, parts_->factory.Routed(*file, environment, open_local));
+  facts_.title = "the rules of " + path;
+  return OkStatus();
+}
+
+Status Backends::OpenCluster(const Config& config, const Environment& environment) {
+  std::string nodes = config.Text("upstream.url");
+  for (const char* name : {"CLUSTER_NODES", "MLX_CLUSTER_NODES"}) {
+    if (nodes.empty()) nodes = environment(name).value_or("");
+  }
+  routing::BackendSpec spec{.name = "cluster", .mode = "cluster"};
+  for (size_t begin = 0; begin < nodes.size();) {
+    const size_t end = std::min(nodes.find(',', begin), nodes.size());
+    const std::string url = nodes.substr(begin, end - begin);
+    if (!url.empty()) {
+      spec.replicas.push_back({.name = "replica-" + std::to_string(spec.replicas.size()),
+                               .mode = "custom",
+                               .url = url,
+                               .model = config.Text("upstream.model"),
+                               .api_key = config.Text("upstream.api_key"),
+                               .dialect = config.Text("upstream.dialect")});
+    }
+    begin = end + 1;
+  }
+  if (spec.replicas.empty() || spec.replicas.size() > routing::kMaxReplicas) {
+    return InvalidArgument(
+        "[upstream] --mode cluster needs 1 to 64 servers of one model: --url "
+        "http://a:8000,http://b:8000 or CLUSTER_NODES; servers of different kinds are named in " +
+        BackendsFile(config));
+  }
+  facts_.title = std::to_string(spec.replicas.size()) + " replicas";
+  AC_ASSIGN_OR_RETURN(parts_->backend, parts_->factory.Cluster(spec, environment));
+  return OkStatus();
+}
+
+Result<std::unique_ptr<Backends>> Backends::Open(const std::string& mode, const Config& config,
+                                                 const Environment& environment,
+                                                 const OpenLocal& open_local) {
+  std::unique_ptr<Backends> opened(new Backends());
+  Status status;
   if (mode == "claude") {
-    AC_ASSIGN_OR_RETURN(auto pass, PassThroughFor(config, environment));
-    facts.title = "the Claude API at " + pass.base_url;
-    parts.pass_through = std::make_unique<remote::PassThrough>(std::move(pass), parts.client);
-    // Clients of OpenAI's protocol are translated for, when there is a key to do it with.
-    if (options.ok()) {
-      parts.backends.push_back(
-          std::make_unique<remote::RemoteBackend>(*options, parts.client, parts.timer));
-    } else {
-      parts.backends.push_back(std::make_unique<NoBackend>());
-    }
-    return opened;
+    status = opened->OpenClaude(config, environment);
+  } else if (mode == "cluster") {
+    status = opened->OpenCluster(config, environment);
+  } else if (mode == "auto") {
+    status = opened->OpenRouted(config, environment, open_local);
+  } else {
+    status = opened->OpenServer(mode, config, environment);
   }
-  if (!options.ok()) return options.status();
-  facts.title = std::string(kind.title) + " at " + options->base_url;
-  auto remote = std::make_unique<remote::RemoteBackend>(*options, parts.client, parts.timer);
-  const Status answer = remote->Refresh(kFirstAnswerTime);
-  if (!answer.ok()) facts.warning = answer.message();
-  const std::vector<api::ModelInfo> models = remote->Models();
-  facts.model = remote::PickModel(kind, options->model, "", models);
-  facts.context_length = options->context_window;
-  for (const api::ModelInfo& model : models) {
-    if (model.id == facts.model && facts.context_length == 0) {
-      facts.context_length = model.context_window;
-    }
-  }
-  parts.backends.push_back(std::move(remote));
+  if (!status.ok()) return status;
   return opened;
 }
 

@@ -9,14 +9,19 @@
 #include <string_view>
 #include <vector>
 
+#include "app/backend_factory.h"
 #include "app/config.h"
 #include "backend/backend.h"
 #include "remote/pass_through.h"
 
 namespace ac::app {
 
+// Where the file is that names backends and rules; it need not exist.
+std::string BackendsFile(const Config& config);
+
 // What the user asked for, made one of the modes: old names with a warning on standard error,
-// `auto` by asking every local server, anything else as it is.
+// `auto` by asking every local server unless a
+// file of rules exists, anything else as it is.
 Result<std::string> ResolveMode(const Config& config, const Environment& environment);
 
 // The modes whose server answers now, and the clouds there is a key for.
@@ -31,8 +36,10 @@ struct UpstreamFacts {
 
 class Backends {
  public:
+  // `mode` as ResolveMode gives it; `open_local` is called when a rule may use the engine.
   static Result<std::unique_ptr<Backends>> Open(const std::string& mode, const Config& config,
-                                                const Environment& environment);
+                                                const Environment& environment,
+                                                const OpenLocal& open_local);
   ~Backends();
 
   backend::Backend& backend();
@@ -43,6 +50,11 @@ class Backends {
  private:
   struct Parts;
   Backends();
+  Status OpenServer(const std::string& mode, const Config& config, const Environment& environment);
+  Status OpenClaude(const Config& config, const Environment& environment);
+  Status OpenRouted(const Config& config, const Environment& environment,
+                    const OpenLocal& open_local);
+  Status OpenCluster(const Config& config, const Environment& environment);
 
   const std::unique_ptr<Parts> parts_;
   UpstreamFacts facts_;

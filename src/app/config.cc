@@ -130,6 +130,8 @@ const std::vector<SettingSpec>& Config::Specs() {
        "requests it gets at once; 0: what suits its kind"},
       {"upstream.timeout_ms", kInteger, "0", "ANYCLAUDE_REQUEST_TIMEOUT", false, false,
        "longest silence of that server; 0: half an hour"},
+      {"backends_file", kText, "", "", false, false,
+       "file of backends and rules for the mode auto; empty: backends.json in the home"},
       {"offline_lock", kBoolean, "false", "ANYCLAUDE_OFFLINE_LOCK", false, false,
        "true: this process reaches nothing but its own machine"},
       {"debug", kInteger, "0", "ANYCLAUDE_DEBUG", false, false,

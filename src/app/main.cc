@@ -78,6 +78,7 @@ int Main(int argc, char** argv) {
   RegisterCost(app, &chosen);
   RegisterStats(app, &chosen);
   RegisterBench(app, &chosen);
+  RegisterImport(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   const Result<std::optional<LaunchRequest>> launch =

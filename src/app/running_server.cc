@@ -132,7 +132,12 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
     facts.context_length = parts.engine->context_length();
     facts.built_in = parts.opened.resolved.built_in;
   } else {
-    AC_ASSIGN_OR_RETURN(parts.upstream, Backends::Open(facts.mode, config, ProcessEnvironment()));
+    const auto open_local = [&]() -> Result<backend::Backend*> {
+      if (parts.local == nullptr) AC_RETURN_IF_ERROR(parts.OpenLocal(config));
+      return parts.local.get();
+    };
+    AC_ASSIGN_OR_RETURN(parts.upstream,
+                        Backends::Open(facts.mode, config, ProcessEnvironment(), open_local));
     const UpstreamFacts& upstream = parts.upstream->facts();
     facts.title = upstream.title;
     facts.model = upstream.model;

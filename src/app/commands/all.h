@@ -16,6 +16,7 @@ void RegisterTraceReplay(CLI::App& trace, Action* chosen);  // a subcommand of t
 void RegisterCost(CLI::App& app, Action* chosen);
 void RegisterStats(CLI::App& app, Action* chosen);
 void RegisterBench(CLI::App& app, Action* chosen);
+void RegisterImport(CLI::App& app, Action* chosen);
 void RegisterDoctor(CLI::App& app, Action* chosen);
 void RegisterConfig(CLI::App& app, Action* chosen);
 

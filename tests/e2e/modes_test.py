@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""anyclaude before anyclaude: remote modes in both dialects, a cluster that loses a replica, rules, the offline lock.
+
+The servers behind are real processes with the built-in model, so that cached tokens are an engine's own."""
+import concurrent.futures
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+BINARY = os.environ["ANYCLAUDE_BINARY"]
+
+
+class Server:
+    def __init__(self, *args, env=None, home=None):
+        self.home = home or tempfile.mkdtemp()
+        self.own_home = home is None
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "ANYCLAUDE_HOME": self.home}
+        environment.update(env or {})
+        self.process = subprocess.Popen([BINARY, "serve", "--port", "0", *args], env=environment, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith("Serving at "):
+                self.url = line.split()[-1]
+            if "Ctrl-C" in line:
+                return
+        raise AssertionError(f"did not start: {self.lines} {self.process.stderr.read()}")
+
+    def stop(self, with_signal=signal.SIGTERM):
+        self.process.send_signal(with_signal)
+        self.process.communicate()
+        if self.own_home:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+def body_of(words, system="You are brief.", turns=()):
+    messages = [{"role": "user", "content": words}]
+    for answer, reply in turns:
+        messages += [{"role": "assistant", "content": answer}, {"role": "user", "content": reply}]
+    return {"model": "any", "max_tokens": 4, "temperature": 0, "system": system, "messages": messages}
+
+
+def ask(server, body, headers=None):
+    request = urllib.request.Request(server.url + "/v1/messages", json.dumps(body).encode(),
+                                     {"content-type": "application/json", **(headers or {})})
+    try:
+        with urllib.request.urlopen(request, timeout=120) as reply:
+            return reply.status, json.load(reply), dict(reply.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error), dict(error.headers)
+
+
+def prompt_tokens(usage):
+    return usage["input_tokens"] + usage["cache_read_input_tokens"] + usage.get("cache_creation_input_tokens", 0)
+
+
+class Modes(unittest.TestCase):
+    def test_both_dialects_carry_the_same_answer_and_the_engines_own_counts(self):
+        engine = Server()
+        direct = ask(engine, body_of("hello"))[1]
+        for dialect in ("openai", "anthropic"):
+            home = tempfile.mkdtemp()
+            with open(os.path.join(home, "config.json"), "w") as config:
+                json.dump({"upstream": {"dialect": dialect}}, config)
+            front = Server("--mode", "custom", "--url", engine.url, home=home)
+            status, reply, _ = ask(front, body_of("hello"))
+            self.assertEqual(status, 200, reply)
+            self.assertEqual(reply["content"], direct["content"], dialect)
+            self.assertEqual(reply["stop_reason"], direct["stop_reason"], dialect)
+            self.assertEqual(prompt_tokens(reply["usage"]), prompt_tokens(direct["usage"]), dialect)
+            self.assertGreater(reply["usage"]["cache_read_input_tokens"], 0, dialect)
+            front.stop()
+            shutil.rmtree(home)
+        engine.stop()
+
+    def test_a_cluster_reuses_like_one_cache_and_survives_a_replica(self):
+        system = "Rules of the house. " * 40  # the trunk that all sessions share
+        rounds = 3
+        sessions = 6
+
+        def talk(server):
+            cached = total = 0
+            for turn in range(rounds):
+                for session in range(sessions):
+                    turns = [(f"answer {i} of {session} " * 8, f"and {i}? " * 8) for i in range(turn)]
+                    status, reply, _ = ask(server, body_of(f"question {session} " * 8, system, turns),
+                                           {"x-claude-code-session-id": f"s{session}"})
+                    self.assertEqual(status, 200, reply)
+                    cached += reply["usage"]["cache_read_input_tokens"]
+                    total += prompt_tokens(reply["usage"])
+            return cached / total
+
+        single = Server()
+        alone = talk(single)
+        single.stop()
+        replicas = [Server(), Server(), Server()]
+        front = Server("--mode", "cluster", "--url", ",".join(r.url for r in replicas))
+        together = talk(front)
+        self.assertGreater(alone, 0.5)
+        self.assertGreaterEqual(together, alone - 0.02, f"{together:.3f} of the prompts reused, {alone:.3f} alone")
+
+        # One is killed under load: what it had not begun to answer is answered by the others.
+        def load(number):
+            return ask(front, body_of(f"load {number} " * 20, system), {"x-claude-code-session-id": f"l{number}"})[0]
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            answers = [pool.submit(load, n) for n in range(8)]
+            time.sleep(0.05)
+            replicas[0].stop(signal.SIGKILL)
+            answers += [pool.submit(load, n) for n in range(8, 24)]
+            statuses = [a.result() for a in answers]
+        self.assertEqual(statuses, [200] * 24)
+        front.stop()
+        for replica in replicas[1:]:
+            replica.stop()
+
+    def test_rules_choose_and_a_dead_backend_is_passed_over(self):
+        engine = Server()
+        home = tempfile.mkdtemp()
+        with open(os.path.join(home, "backends.json"), "w") as file:
+            json.dump({"backends": {"dead": {"mode": "custom", "url": "http://127.0.0.1:9"},
+                                    "near": {"mode": "custom", "url": engine.url},
+                                    "small": {"mode": "custom", "url": engine.url}},
+                       "default": ["dead", "near"],
+                       "rules": [{"name": "haiku", "if": {"tier": "haiku"}, "use": "small"}]}, file)
+        front = Server("--mode", "auto", home=home)
+        status, reply, headers = ask(front, body_of("hello"))
+        self.assertEqual(status, 200, reply)
+        self.assertEqual(headers.get("x-anyclaude-served-by"), "near")
+        _, _, headers = ask(front, {**body_of("hello"), "model": "claude-haiku-5-5"})
+        self.assertEqual(headers.get("x-anyclaude-served-by"), "small")
+        front.stop()
+        shutil.rmtree(home)
+        engine.stop()
+
+    def test_the_offline_lock_holds_and_says_so(self):
+        front = Server("--mode", "openai", "--offline-lock", env={"OPENAI_API_KEY": "sk-not-to-be-seen"})
+        status, reply, _ = ask(front, body_of("hello"))
+        self.assertEqual(status, 403, reply)
+        self.assertIn("offline lock", reply["error"]["message"])
+        front.process.send_signal(signal.SIGTERM)
+        errors = front.process.communicate()[1]
+        self.assertIn("offline lock refused a connection", errors)
+        self.assertNotIn("sk-not-to-be-seen", errors)
+
+    def test_what_is_missing_is_named_before_anything_starts(self):
+        for args, env, part in ((["--mode", "openai"], {}, "OPENAI_API_KEY"),
+                                (["--mode", "custom"], {}, "CUSTOM_URL"),
+                                (["--mode", "cluster"], {}, "CLUSTER_NODES"),
+                                (["--mode", "mlx-omni", "--model", "/models/x"], {}, "hub id"),
+                                (["--mode", "lmstudio", "--url", "ftp://x"], {}, "http"),
+                                (["--mode", "sideways"], {}, "tensorrt-llm")):
+            home = tempfile.mkdtemp()
+            done = subprocess.run([BINARY, "serve", "--port", "0", *args], capture_output=True, text=True, timeout=60,
+                                  env={"PATH": os.environ["PATH"], "HOME": home, "ANYCLAUDE_HOME": home, **env})
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(part, done.stderr)
+            shutil.rmtree(home)
+
+    def test_another_routers_settings_are_taken_over(self):
+        home = tempfile.mkdtemp()
+        config = os.path.join(home, "ccr.json")
+        with open(config, "w") as file:
+            json.dump({"Providers": [{"name": "o", "api_base_url": "http://localhost:11434/v1/chat/completions",
+                                      "api_key": "k", "models": ["q"]}], "Router": {"default": "o,q"}}, file)
+        run = lambda: subprocess.run([BINARY, "import", "ccr", config], capture_output=True, text=True, timeout=60,
+                                     env={"PATH": os.environ["PATH"], "HOME": home, "ANYCLAUDE_HOME": home})
+        done = run()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(home, "backends.json")) as file:
+            self.assertEqual(json.load(file)["backends"]["o"]["mode"], "ollama")
+        self.assertEqual(os.stat(os.path.join(home, "backends.json")).st_mode & 0o777, 0o600)
+        self.assertIn("--replace", run().stderr)
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    unittest.main()
