@@ -7,6 +7,8 @@ namespace {
 
 // References may form cycles: beyond this nesting everything is allowed.
 constexpr int kMaxDepth = 24;
+// References that branch would grow without end.
+constexpr int kMaxNodes = 20'000;
 
 class Simplifier {
  public:
@@ -14,7 +16,7 @@ class Simplifier {
 
   json::Value Simplify(const json::Value& schema, int depth) {
     const json::Object* object = schema.if_object();
-    if (object == nullptr || depth > kMaxDepth) return json::Object();
+    if (object == nullptr || depth > kMaxDepth || ++nodes_ > kMaxNodes) return json::Object();
     if (const auto reference = json::GetString(schema, "$ref")) {
       const json::Value* target = Target(*reference);
       return target == nullptr ? json::Value(json::Object()) : Simplify(*target, depth + 1);
@@ -110,6 +112,7 @@ class Simplifier {
   }
 
   const json::Value& root_;
+  int nodes_ = 0;
 };
 
 }  // namespace

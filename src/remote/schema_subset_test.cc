@@ -36,6 +36,13 @@ TEST(SchemaSubsetTest, ReferencesArePutInPlaceAndCyclesEnd) {
   EXPECT_TRUE(json::Parse(cyclic).ok());
 }
 
+TEST(SchemaSubsetTest, ReferencesThatBranchDoNotGrowWithoutEnd) {
+  const std::string bomb = SubsetSchema(R"({"type":"object","properties":{"a":{"$ref":"#"},
+    "b":{"$ref":"#"},"c":{"$ref":"#"}}})");
+  EXPECT_LT(bomb.size(), size_t{4} << 20);
+  EXPECT_TRUE(json::Parse(bomb, {.max_depth = 256}).ok());
+}
+
 TEST(SchemaSubsetTest, PartsOfAllOfAreJoined) {
   EXPECT_EQ(SubsetSchema(R"({"allOf":[{"type":"object","properties":{"a":{"type":"string"}},
     "required":["a"]},{"properties":{"b":{"type":"string"}},"required":["b"]}]})"),
