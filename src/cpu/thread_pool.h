@@ -11,7 +11,8 @@
 // a busy machine never makes many threads slower than one.
 //
 // Thread-safe: calls from several threads take turns. A ParallelFor inside a body of the same pool
-// runs inline with the worker index of that body. Bodies must not throw.
+// runs inline with the worker index of that body. Bodies must not throw, nor wait for each other:
+// one of them may be given everything.
 #pragma once
 
 #include <atomic>
