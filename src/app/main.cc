@@ -71,6 +71,7 @@ int Main(int argc, char** argv) {
   RegisterServe(app, &chosen);
   RegisterGenerate(app, &chosen);
   RegisterChat(app, &chosen);
+  RegisterBatch(app, &chosen);
   RegisterTokenize(app, &chosen);
   RegisterTemplate(app, &chosen);
   RegisterModels(app, &chosen);

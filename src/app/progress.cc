@@ -40,10 +40,10 @@ void ProgressBar::Update(uint64_t done, uint64_t total) {
   const double seconds = std::max(Seconds(now - start_), 1e-3);
   const double rate = static_cast<double>(done) / seconds;
   const int filled = static_cast<int>(share * kWidth);
-  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {}{}/s  {:.0f} s left ", what_,
+  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {}{}/s  {:.0f} s left  {} ", what_,
              std::string(static_cast<size_t>(filled), '#'),
              std::string(static_cast<size_t>(kWidth - filled), '.'), 100 * share, Amount(rate),
-             unit_, rate > 0 ? static_cast<double>(total - done) / rate : 0);
+             unit_, rate > 0 ? static_cast<double>(total - done) / rate : 0, note_);
   std::fflush(stderr);
 }
 

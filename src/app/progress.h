@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -15,11 +16,14 @@ class ProgressBar {
   ProgressBar(std::string what, std::string unit);
   ~ProgressBar();  // leaves the line complete
 
+  // Shown behind the bar from the next Update on.
+  void SetNote(std::string note) { note_ = std::move(note); }
   void Update(uint64_t done, uint64_t total);
 
  private:
   const std::string what_;
   const std::string unit_;
+  std::string note_;
   const bool shown_;
   const Nanos start_;
   Nanos last_draw_{0};

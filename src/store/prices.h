@@ -60,6 +60,7 @@ class Prices {
   std::optional<double> CostOf(const PricedUsage& usage) const;
   // The entry of a model, also of a dated or routed spelling ("anthropic/claude-opus-5-20260724").
   const ModelPrice* Find(std::string_view model) const;
+  const std::map<std::string, ModelPrice, std::less<>>& models() const { return models_; }
 
  private:
   std::map<std::string, ModelPrice, std::less<>> models_;

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 BINARY = os.environ["ANYCLAUDE_BINARY"]
@@ -56,7 +57,7 @@ class CommandLine(unittest.TestCase):
         return done.stderr
 
     def test_every_command_explains_itself(self):
-        for command in ([], ["serve"], ["generate"], ["chat"], ["tokenize"], ["template"], ["models"],
+        for command in ([], ["serve"], ["generate"], ["chat"], ["batch"], ["tokenize"], ["template"], ["models"],
                         ["models", "ls"], ["models", "pull"], ["models", "inspect"], ["models", "synth"], ["models", "quantize"],
                         ["doctor"], ["config"], ["config", "show"]):
             self.assertIn("--help", self.run_ok(*command, "--help"))
@@ -116,6 +117,57 @@ class CommandLine(unittest.TestCase):
 
     def test_what_cannot_be_pulled_says_what_can(self):
         self.assertIn("qwen2.5-coder-7b", self.fails(1, "models", "pull", "nothing"))
+
+    def batch_input(self, count):
+        path = os.path.join(self.home, f"batch{count}.jsonl")
+        with open(path, "w") as out:
+            for i in range(count):
+                out.write(json.dumps({"custom_id": f"r{i}", "params": {
+                    "max_tokens": 8 + i % 3, "temperature": 0,
+                    "messages": [{"role": "user", "content": f"question {i}"}]}}) + "\n")
+        return path
+
+    def test_a_batch_killed_at_any_moment_loses_nothing_and_does_nothing_twice(self):
+        source = self.batch_input(60)
+        whole, killed = os.path.join(self.home, "whole.jsonl"), os.path.join(self.home, "killed.jsonl")
+        summary = json.loads(self.run_ok("batch", source, "-o", whole, "--model", "tiny", "--json"))
+        self.assertEqual((summary["answered"], summary["failed"]), (60, 0))
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "ANYCLAUDE_HOME": self.home}
+        command = [BINARY, "batch", source, "-o", killed, "--model", "tiny", "-j", "2", "--resume"]
+        journal = killed + ".journal"
+        for wanted in (5, 15, 25):
+            process = subprocess.Popen(command, env=environment, cwd=self.home, stderr=subprocess.DEVNULL)
+            while process.poll() is None and self.lines_of(journal) < wanted:
+                time.sleep(0.005)
+            process.kill()
+            process.wait()
+        kept = self.lines_of(journal) - 1  # without the header
+        self.assertGreater(kept, 0)
+        last = self.run_any(*command[1:])
+        self.assertEqual(last.returncode, 0, last.stderr)
+        self.assertIn(f"{kept} of 60 are done already", last.stderr)
+        self.assertFalse(os.path.exists(journal))
+        texts = []
+        for path in (whole, killed):
+            with open(path) as file:
+                texts += [[line["custom_id"], line["result"]["message"]["content"]] for line in map(json.loads, file)]
+        self.assertEqual(texts[:60], texts[60:])
+        self.assertEqual([text[0] for text in texts[:60]], [f"r{i}" for i in range(60)])
+
+    @staticmethod
+    def lines_of(path):
+        try:
+            with open(path, "rb") as file:
+                return file.read().count(b"\n")
+        except FileNotFoundError:
+            return 0
+
+    def test_a_batch_says_what_is_wrong_before_it_loads_a_model(self):
+        broken = os.path.join(self.home, "broken.jsonl")
+        with open(broken, "w") as out:
+            out.write('fine\n{"messages": 1}\n')
+        self.assertIn("line 2", self.fails(1, "batch", broken, "-o", os.path.join(self.home, "o")))
+        self.assertIn("exists", self.fails(1, "batch", self.batch_input(1), "-o", self.model))
 
     def test_a_damaged_model_is_named(self):
         broken = os.path.join(self.home, "broken.gguf")

@@ -8,6 +8,7 @@ namespace ac::app {
 void RegisterServe(CLI::App& app, Action* chosen);
 void RegisterGenerate(CLI::App& app, Action* chosen);
 void RegisterChat(CLI::App& app, Action* chosen);
+void RegisterBatch(CLI::App& app, Action* chosen);
 void RegisterTokenize(CLI::App& app, Action* chosen);
 void RegisterTemplate(CLI::App& app, Action* chosen);
 void RegisterModels(CLI::App& app, Action* chosen);
