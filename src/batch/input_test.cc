@@ -32,7 +32,7 @@ TEST(BatchInputTest, APromptIsALineOfTextOrAJsonString) {
       R"("max_tokens":7,"model":"m"})");
   EXPECT_EQ(items[0].custom_id, "line-1");
   EXPECT_EQ(items[1].line, 3);
-  EXPECT_THAT(items[1].body, HasSubstr(R"(Line\nbreaks ä)"));
+  EXPECT_THAT(items[1].body, HasSubstr("Line\\nbreaks \xc3\xa4"));
 }
 
 TEST(BatchInputTest, OpenAiLinesKeepTheirBodyWithoutStreaming) {
