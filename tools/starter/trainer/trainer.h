@@ -21,8 +21,8 @@ namespace ac::starter {
 struct TrainOptions {
   int64_t steps = 20000;
   int64_t warmup = 100;
-  double decay_share = 0.3;  // the last part of the steps, over which the rate falls to nothing
-  double rate = 2e-3;
+  double decay_share = 0.4;  // the last part of the steps, over which the rate falls to nothing
+  double rate = 3e-3;
   double weight_decay = 0.05;
   double momentum = 0.95;            // of Muon
   double beta1 = 0.9, beta2 = 0.98;  // of AdamW
