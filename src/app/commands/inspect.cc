@@ -35,6 +35,12 @@ std::string_view ScalingName(weights::RopeScaling scaling) {
   return "unknown";
 }
 
+// "7.62 B", "1.05 M": small models have numbers too.
+std::string Amount(double value, const char* billion, const char* million) {
+  return value < 1e8 ? fmt::format("{:.2f} {}", value / 1e6, million)
+                     : fmt::format("{:.2f} {}", value / 1e9, billion);
+}
+
 // What a model's maker measured and wrote into the file: keys "anyclaude.card.WHAT".
 void PrintCard(const weights::ModelFile& file) {
   constexpr std::string_view kPrefix = "anyclaude.card.";
@@ -65,11 +71,11 @@ void Print(const weights::ModelFile& file, const weights::ModelSummary& summary)
   fmt::print("vocabulary     {}\n", config.vocab_size);
   fmt::print("context        {} tokens, rope scaling {}\n", config.context_length,
              ScalingName(config.rope.scaling));
-  fmt::print("parameters     {:.2f} B\n", static_cast<double>(summary.elements) / 1e9);
-  fmt::print("size           {:.2f} GB:", static_cast<double>(file.total_bytes()) / 1e9);
+  fmt::print("parameters     {}\n", Amount(static_cast<double>(summary.elements), "B", "M"));
+  fmt::print("size           {}:", Amount(static_cast<double>(file.total_bytes()), "GB", "MB"));
   for (const weights::TypeShare& share : summary.types) {
-    fmt::print(" {} {:.2f}", quant::InfoOf(share.type).name,
-               static_cast<double>(share.bytes) / 1e9);
+    fmt::print(" {} {}", quant::InfoOf(share.type).name,
+               Amount(static_cast<double>(share.bytes), "GB", "MB"));
   }
   fmt::print("\nKV cache       {:.1f} KB per token\n",
              static_cast<double>(summary.kv_bytes_per_token) / 1e3);
