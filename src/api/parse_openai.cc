@@ -116,6 +116,42 @@ class ChatParser {
       inner.Ignore({"include_obfuscation"});
     }
     request_->metadata.user_id = reader->String("user");
+    ParseGuided(reader);
+    if (const json::Value* outputs = reader->Object("structured_outputs")) {
+      ObjectReader inner(context_, root.Key("structured_outputs"), *outputs);
+      ParseFormatFields(&inner, "grammar", "regex", "json", "choice");
+    }
+  }
+
+  // The fields by which open servers take a grammar, in their older and their newer spelling.
+  void ParseGuided(ObjectReader* reader) {
+    SetFormat(chat::ResponseFormat::Kind::kEbnf, reader->String("grammar"));
+    ParseFormatFields(reader, "guided_grammar", "guided_regex", "guided_json", "guided_choice");
+  }
+
+  void ParseFormatFields(ObjectReader* reader, std::string_view grammar, std::string_view regex,
+                         std::string_view schema, std::string_view choice) {
+    SetFormat(chat::ResponseFormat::Kind::kEbnf, reader->String(grammar));
+    SetFormat(chat::ResponseFormat::Kind::kRegex, reader->String(regex));
+    if (const json::Value* value = reader->Get(schema)) {
+      const auto text = json::AsString(value);
+      SetFormat(chat::ResponseFormat::Kind::kJsonSchema,
+                text.has_value() ? std::string(*text) : json::Write(*value));
+    }
+    if (const json::Array* choices = reader->Array(choice)) {
+      std::string rules;
+      for (const json::Value& value : *choices) {
+        if (!value.is_string()) return context_->Fail(Path().Key(choice), "expected strings");
+        rules += (rules.empty() ? "" : " | ") + json::Quote(std::string_view(value.get_string()));
+      }
+      SetFormat(chat::ResponseFormat::Kind::kEbnf, rules.empty() ? "" : "root ::= " + rules);
+    }
+  }
+
+  void SetFormat(chat::ResponseFormat::Kind kind, std::string text) {
+    if (text.empty()) return;
+    request_->response_format = {
+        .kind = kind, .name = "", .schema = std::move(text), .strict = true};
   }
 
   void ParseLogitBias(const Path& path, const json::Object& bias) {

@@ -208,6 +208,10 @@ void AddResponseFormat(const ResponseFormat& format, json::Object* body) {
     if (format.strict) schema["strict"] = true;
     (*body)["response_format"] =
         json::Object{{"type", "json_schema"}, {"json_schema", std::move(schema)}};
+  } else if (format.kind == ResponseFormat::Kind::kEbnf) {
+    (*body)["guided_grammar"] = format.schema;
+  } else if (format.kind == ResponseFormat::Kind::kRegex) {
+    (*body)["guided_regex"] = format.schema;
   }
 }
 

@@ -38,16 +38,6 @@ engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
   return settings;
 }
 
-// Asked to guarantee a shape that free text cannot guarantee.
-Status CheckSupported(const chat::ChatRequest& request) {
-  if (request.response_format.kind == chat::ResponseFormat::Kind::kJsonSchema &&
-      request.response_format.strict) {
-    return Unsupported(
-        "response_format: strict JSON schemas are not supported by the local engine");
-  }
-  return OkStatus();
-}
-
 }  // namespace
 
 // Destroying it stops the work.
@@ -67,7 +57,10 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       prompts_(std::move(prompts)),
       options_(std::move(options)),
       family_(toolcall::DetectFamily(prompts_->source())),
-      preparation_(options_.preparation_threads) {}
+      grammars_(tokenizer_, family_, std::string(prompts_->source())),
+      preparation_(options_.preparation_threads) {
+  preparation_.Post([this] { grammars_.Prepare(); });
+}
 
 LocalBackend::~LocalBackend() = default;
 
@@ -76,7 +69,6 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
   chat::IdSource& ids = options_.ids != nullptr ? *options_.ids : chat::IdSource::Random();
   auto call = std::make_shared<LocalCall>(engine_, tokenizer_, std::move(sink), ids);
   preparation_.Post([this, call, request = std::move(request)] {
-    if (Status status = CheckSupported(request); !status.ok()) return call->Fail(status);
     std::vector<std::vector<int32_t>> prompts;
     ReplyFormat format = ReplyFormat::Raw();
     for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
@@ -92,8 +84,11 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
         return call->Fail(api::PromptTooLong(count, engine_.context_length() - 1));
       }
     }
-    call->Submit(request, std::move(prompts), SettingsFor(request, options_.sampling),
-                 std::move(format));
+    engine::GenerateRequest settings = SettingsFor(request, options_.sampling);
+    auto constraint = grammars_.For(request, format.tools, format.thinking_open);
+    if (!constraint.ok()) return call->Fail(constraint.status());
+    settings.constraint = std::move(constraint).value();
+    call->Submit(request, std::move(prompts), settings, std::move(format));
   });
   return std::make_unique<RunningCall>(std::move(call));
 }

@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "backend/prompt_builder.h"
+#include "backend/reply_grammar.h"
 #include "backend/task_queue.h"
 #include "base/clock.h"
 #include "chat/ids.h"
@@ -49,6 +50,7 @@ class LocalBackend : public Backend {
   const std::unique_ptr<const PromptBuilder> prompts_;
   const LocalOptions options_;
   const toolcall::Family family_;
+  ReplyGrammars grammars_;
   TaskQueue preparation_;
 };
 

@@ -56,10 +56,10 @@ struct ThinkingConfig {
 };
 
 struct ResponseFormat {
-  enum class Kind { kText, kJsonObject, kJsonSchema };
+  enum class Kind { kText, kJsonObject, kJsonSchema, kEbnf, kRegex };
   Kind kind = Kind::kText;
   std::string name;
-  std::string schema;  // JSON Schema of kJsonSchema
+  std::string schema;  // JSON Schema of kJsonSchema; the grammar of kEbnf, the expression of kRegex
   bool strict = false;
 };
 

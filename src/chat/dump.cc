@@ -183,6 +183,10 @@ std::string_view FormatName(ResponseFormat::Kind kind) {
       return "json_object";
     case ResponseFormat::Kind::kJsonSchema:
       return "json_schema";
+    case ResponseFormat::Kind::kEbnf:
+      return "ebnf";
+    case ResponseFormat::Kind::kRegex:
+      return "regex";
   }
   return "";
 }

@@ -159,6 +159,54 @@ test('openai: a tool list is accepted and errors name the field', async () => {
     (error) => error instanceof OpenAI.BadRequestError && /messages/.test(error.message));
 });
 
+// The built-in model's weights are random: whatever is valid here is so because of the grammar.
+const bounded = {
+  type: 'object', additionalProperties: false, required: ['mode', 'count', 'tags'],
+  properties: {
+    mode: { enum: ['fast', 'slow'] },
+    count: { type: 'integer', minimum: 1, maximum: 120 },
+    tags: { type: 'array', minItems: 1, maxItems: 2, items: { type: 'string', maxLength: 5 } },
+    note: { anyOf: [{ type: 'null' }, { type: 'string', pattern: '^[a-f]{2,4}$' }] },
+  },
+};
+const Ajv = load('ajv').default;
+const valid = new Ajv({ strict: false }).compile(bounded);
+
+test('anthropic: a model of noise calls tools correctly', async () => {
+  let finished = 0;
+  for (let i = 0; i < 12; i++) {
+    const message = await anthropic.messages.create({
+      model: 'm', max_tokens: 600, messages: [{ role: 'user', content: `Round ${i}` }],
+      tools: [tool, { name: 'configure', description: 'x', input_schema: bounded }],
+      tool_choice: { type: 'tool', name: 'configure', disable_parallel_tool_use: true } });
+    if (message.stop_reason === 'max_tokens') continue;
+    assert.equal(message.stop_reason, 'tool_use');
+    const call = message.content.at(-1);
+    assert.equal(call.name, 'configure');
+    assert.ok(valid(call.input), JSON.stringify([call.input, valid.errors]));
+    finished++;
+  }
+  assert.ok(finished >= 6, `only ${finished} calls finished`);
+});
+
+test('openai: structured output by schema, expression, grammar and choice', async () => {
+  const create = (fields) => openai.chat.completions.create({ model: 'm', max_tokens: 600, messages: ask, ...fields });
+  const content = (reply) => reply.choices[0].message.content;
+  const json = await create({ response_format: { type: 'json_schema',
+    json_schema: { name: 'r', strict: true, schema: bounded } } });
+  if (json.choices[0].finish_reason === 'stop') assert.ok(valid(JSON.parse(content(json))), content(json));
+  const date = await create({ guided_regex: '20[0-9]{2}-0[1-9]' });
+  assert.match(content(date).replace(/^.*<\/think>\n*/s, ''), /^20\d\d-0[1-9]$/);
+  const word = await create({ guided_choice: ['left', 'right'] });
+  assert.ok(['left', 'right'].includes(content(word)), content(word));
+  const pair = await create({ grammar: 'root ::= digit "-" digit\ndigit ::= [0-9]' });
+  assert.match(content(pair), /^\d-\d$/);
+  await assert.rejects(
+    create({ response_format: { type: 'json_schema',
+      json_schema: { name: 'r', schema: { properties: { a: { type: 'what' } } } } } }),
+    (error) => error instanceof OpenAI.BadRequestError && /#\/properties\/a: type/.test(error.message));
+});
+
 test('many streams at once each end properly', async () => {
   const ends = await Promise.all([...Array(16).keys()].map(async (i) => {
     const stream = anthropic.messages.stream({ model: 'm', max_tokens: 24, messages: [{ role: 'user', content: `Number ${i}` }] });
