@@ -53,7 +53,7 @@ TEST_F(JsonSchemaTest, AdditionalKeysHoldTheirSchemaAndNeverRepeatADeclaredOne) 
   Use(R"({"properties":{"ab":{"type":"integer"}},"type":"object",
           "additionalProperties":{"type":"string"}})");
   EXPECT_TRUE(Is(R"({"a":"x","abc":"y","b":"","\u00fc":"z"})") == false);  // keys without escapes
-  EXPECT_TRUE(Is(R"({"a":"x","abc":"y","b":"","ü":"z"})"));
+  EXPECT_TRUE(Is("{\"a\":\"x\",\"abc\":\"y\",\"b\":\"\",\"\xC3\xBC\":\"z\"}"));
   EXPECT_TRUE(Is(R"({"ab":3,"":"empty"})"));
   EXPECT_FALSE(Is(R"({"ab":"x"})"));
   EXPECT_FALSE(Is(R"({"c":3})"));
@@ -75,8 +75,8 @@ TEST_F(JsonSchemaTest, MoreThanSixtyFourKeysComeInTheirOrder) {
 TEST_F(JsonSchemaTest, StringsCountCharactersNotBytes) {
   Use(R"({"type":"string","minLength":2,"maxLength":4})");
   EXPECT_FALSE(Is(R"("a")"));
-  EXPECT_TRUE(Is(R"("äö")"));
-  EXPECT_TRUE(Is(R"("\u00e4\n😀x")"));
+  EXPECT_TRUE(Is("\"\xC3\xA4\xC3\xB6\""));
+  EXPECT_TRUE(Is("\"\\u00e4\\n\xF0\x9F\x98\x80x\""));
   EXPECT_TRUE(Is(R"("\ud83d\ude00abc")"));
   EXPECT_FALSE(Is(R"("abcde")"));
   EXPECT_FALSE(Is("\"a\nb\""));
