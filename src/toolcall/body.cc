@@ -33,7 +33,8 @@ std::optional<std::string> AsJson(std::string_view text) {
 bool LooksLikeJson(std::string_view text) {
   const std::string_view trimmed = TrimBlanks(text);
   if (trimmed.empty()) return false;
-  return trimmed.front() == '{' || trimmed.front() == '[' || trimmed == "true" ||
+  const bool quoted = trimmed.size() >= 2 && trimmed.front() == '"' && trimmed.back() == '"';
+  return quoted || trimmed.front() == '{' || trimmed.front() == '[' || trimmed == "true" ||
          trimmed == "false" || trimmed == "null" ||
          trimmed.find_first_not_of("-0123456789.") == std::string_view::npos;
 }

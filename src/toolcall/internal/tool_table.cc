@@ -22,6 +22,25 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
+// May a value of this schema be a string? When in doubt, yes.
+bool AllowsString(const json::Value& schema) {
+  if (const json::Value* type = json::Find(schema, "type")) {
+    const json::Array* list = json::AsArray(type);
+    if (list == nullptr) return *type == "string";
+    return std::find(list->begin(), list->end(), json::Value("string")) != list->end();
+  }
+  if (const json::Array* values = json::AsArray(json::Find(schema, "enum"))) {
+    return std::any_of(values->begin(), values->end(),
+                       [](const json::Value& value) { return value.is_string(); });
+  }
+  for (const std::string_view key : {"anyOf", "oneOf"}) {
+    if (const json::Array* branches = json::AsArray(json::Find(schema, key))) {
+      return std::any_of(branches->begin(), branches->end(), AllowsString);
+    }
+  }
+  return true;
+}
+
 bool IsNameChar(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' ||
          c == ':' || c == '/';
@@ -81,7 +100,7 @@ ToolTable::ValueKind ToolTable::KindOf(std::string_view tool, std::string_view p
   if (const auto type = json::GetString(*property, "type")) {
     return *type == "string" ? ValueKind::kString : ValueKind::kJson;
   }
-  return ValueKind::kUnknown;
+  return AllowsString(*property) ? ValueKind::kUnknown : ValueKind::kJson;
 }
 
 }  // namespace ac::toolcall::internal
