@@ -48,13 +48,16 @@ bool Matcher::AcceptToken(int32_t id) {
   if (ended_) return false;
   const Vocabulary& vocabulary = grammar_->vocabulary();
   if (vocabulary.IsText(id)) return AcceptBytes(vocabulary.bytes(id));
-  ThreadSet next;
-  simulator_.StepToken(now_, id, &next);
-  if (!next.dead()) {
-    Remember(std::move(next), false);
-    return true;
+  const bool ends = vocabulary.EndsReply(id);
+  if (!ends || grammar_->program().names_token(id)) {
+    ThreadSet next;
+    simulator_.StepToken(now_, id, &next);
+    if (!next.dead()) {
+      Remember(std::move(next), false);
+      return true;
+    }
   }
-  if (!now_.accepting || !vocabulary.EndsReply(id)) return false;
+  if (!now_.accepting || !ends) return false;
   Remember(now_, true);
   return true;
 }
