@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "grammar/pieces.h"
 #include "json/json.h"
 
 namespace ac::grammar {
