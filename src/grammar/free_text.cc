@@ -16,6 +16,7 @@ class MarkFinder {
   explicit MarkFinder(const std::vector<TextMark>& marks) {
     for (size_t i = 0; i < marks.size(); ++i) {
       int state = 0;
+      states_[0].begins_ending = true;
       for (const char c : marks[i].text) {
         int& next = states_[static_cast<size_t>(state)].next[static_cast<uint8_t>(c)];
         if (next < 0) {
@@ -25,6 +26,7 @@ class MarkFinder {
           states_.back().depth = depth;
         }
         state = states_[static_cast<size_t>(state)].next[static_cast<uint8_t>(c)];
+        if (marks[i].then) states_[static_cast<size_t>(state)].begins_ending = true;
       }
       if (state != 0) states_[static_cast<size_t>(state)].mark = static_cast<int>(i);
     }
@@ -37,6 +39,10 @@ class MarkFinder {
     int failure = 0;
     int mark = -1;
     size_t depth = 0;
+    bool begins_ending = false;  // its text begins a mark that may appear
+    // How much of the text may still turn out to belong to such a mark. Everything before it, and
+    // the beginnings of marks that must not appear, are text for certain.
+    size_t open = 0;
   };
   const std::vector<State>& states() const { return states_; }
 
@@ -52,6 +58,7 @@ class MarkFinder {
       queue.pop();
       const State& fallback = states_[static_cast<size_t>(states_[at].failure)];
       if (states_[at].mark < 0) states_[at].mark = fallback.mark;
+      states_[at].open = states_[at].begins_ending ? states_[at].depth : fallback.open;
       for (size_t byte = 0; byte < 256; ++byte) {
         int& next = states_[at].next[byte];
         if (next < 0) {
@@ -109,19 +116,19 @@ class FreeTextBuilder {
       const auto next = static_cast<size_t>(state.next[byte]);
       const MarkFinder::State& target = finder_.states()[next];
       if (target.mark < 0) {
-        sets[{entries_[next], state.depth + 1 - target.depth}].set(byte);
+        sets[{entries_[next], state.open + 1 - target.open}].set(byte);
         continue;
       }
       const auto mark = static_cast<size_t>(target.mark);
       const size_t length = options_.marks[mark].text.size();
-      if (after_[mark] != kNoPc) sets[{after_[mark], state.depth + 1 - length}].set(byte);
+      if (after_[mark] != kNoPc) sets[{after_[mark], state.open + 1 - length}].set(byte);
     }
     for (const auto& [way, set] : sets) {
       ways->push_back(b_.Bytes(set, Counted(way.second, way.first)));
     }
     if (!options_.well_formed) return;
     const Piece other = Character({{0x80, 0x10FFFF}}, Spelling::kPlain);
-    ways->push_back(other(b_, Counted(state.depth + 1, entries_[0])));
+    ways->push_back(other(b_, Counted(state.open + 1, entries_[0])));
   }
 
   ProgramBuilder& b_;

@@ -299,6 +299,12 @@ Result<Piece> SchemaCompiler::CompileRawString(const Property& property, std::st
   if (bounds.min > bounds.max) return Impossible();
   AC_ASSIGN_OR_RETURN(const Piece pattern, PatternOf(schema, path, false, bounds));
   if (pattern) return Sequence({pattern, Text(closer)});
+  if (bounds.min > 0 && bounds.max - bounds.min < closer.size()) {
+    // Too little room to turn back from the beginning of a tag: none begins.
+    const CharacterSet plain = CharacterSet({{'\n', '\n'}, {'<', '<'}}).Complement();
+    return Sequence(
+        {Times(bounds.min, bounds.max, Character(plain, Spelling::kPlain), true), Text(closer)});
+  }
   FreeTextOptions text;
   text.well_formed = true;
   text.min = bounds.min;
