@@ -128,7 +128,8 @@ class FreeTextBuilder {
     }
     if (!options_.well_formed) return;
     const Piece other = Character({{0x80, 0x10FFFF}}, Spelling::kPlain);
-    ways->push_back(other(b_, Counted(state.open + 1, entries_[0])));
+    // Counted before its first byte: a character that has no room must not begin.
+    ways->push_back(Counted(state.open + 1, other(b_, entries_[0])));
   }
 
   ProgramBuilder& b_;
