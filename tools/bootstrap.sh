@@ -17,7 +17,7 @@ RUN_PACKAGES=(
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libsqlite3-dev libzstd-dev
   libxxhash-dev libpcre2-dev libutf8proc-dev libcli11-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev)
-TEST_PACKAGES=(python3-jinja2)
+TEST_PACKAGES=(python3-jinja2 chromium)
 CHECK_PACKAGES=(clang-format-14 clang-tidy-19)
 FULL_PACKAGES=(clang-19 libclang-rt-19-dev qemu-user g++-aarch64-linux-gnu)
 BENCH_PACKAGES=(wrk)

@@ -9,9 +9,11 @@
 #include "app/session_report.h"
 #include "backend/local_backend.h"
 #include "gateway/gateway.h"
+#include "gateway/live_view.h"
 #include "gateway/recorder.h"
 #include "gateway/session_totals.h"
 #include "http/offline_lock.h"
+#include "json/json.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 
@@ -32,6 +34,7 @@ Status CheckSettings(const Config& config) {
 // In the order they are made; destroyed from the last to the first.
 struct RunningServer::Parts {
   std::unique_ptr<gateway::SessionTotals> totals;
+  std::unique_ptr<gateway::LiveView> live;
   std::unique_ptr<gateway::Recorder> recorder;  // null when the home cannot be written
   OpenedModel opened;
   std::unique_ptr<engine::Engine> engine;
@@ -62,6 +65,7 @@ struct RunningServer::Parts {
   void Observe(const Config& config, const std::string& mode) {
     const bool log_bodies = obs::ParseDebugLevel(config.Text("debug")).bodies;
     totals = std::make_unique<gateway::SessionTotals>(mode, obs::Metrics::Default(), log_bodies);
+    live = std::make_unique<gateway::LiveView>(AC_VERSION, mode);
     gateway::RecorderOptions options{
         .home = config.home(),
         .mode = mode,
@@ -79,6 +83,42 @@ struct RunningServer::Parts {
     }
   }
 
+  // What the page at / shows beside the requests.
+  void AddToLiveView(const ServerFacts& facts, json::Object* snapshot) const {
+    const auto maybe = [](const std::optional<double>& value) {
+      return value ? json::Value(*value) : json::Value(nullptr);
+    };
+    const gateway::Totals sum = totals->totals();
+    std::optional<double> speed;
+    if (sum.measured_ms > 0) {
+      speed = static_cast<double>(sum.measured_tokens) / sum.measured_ms * 1000;
+    }
+    (*snapshot)["model"] = facts.model;
+    (*snapshot)["totals"] = json::Object{{"requests", sum.requests},
+                                         {"failed", sum.failed},
+                                         {"computed", sum.computed_tokens},
+                                         {"reused", sum.reused_tokens},
+                                         {"output", sum.output_tokens},
+                                         {"hit_rate", maybe(sum.HitRate())},
+                                         {"saved_s", maybe(sum.SavedSeconds())},
+                                         {"prompt_speed", maybe(speed)}};
+    if (recorder != nullptr) {
+      const gateway::Recorder::Today today = recorder->today();
+      (*snapshot)["cost_today"] = json::Object{
+          {"dollars", today.dollars}, {"known", today.known}, {"unknown", today.unknown}};
+    }
+    if (engine != nullptr) {
+      const engine::EngineStats stats = engine->stats();
+      (*snapshot)["engine"] = json::Object{{"running", stats.running},
+                                           {"queued", stats.queued},
+                                           {"pages_total", stats.pages_total},
+                                           {"pages_free", stats.pages_free},
+                                           {"pages_cached", stats.pages_cached}};
+    }
+    (*snapshot)["modes"] =
+        json::Array{json::Object{{"name", facts.mode}, {"state", "serving"}, {"ok", true}}};
+  }
+
   Status Listen(const Config& config, std::vector<gateway::RequestObserver*> observers) {
     backend::Backend& inner = upstream != nullptr ? upstream->backend() : *local;
     const std::string source = upstream != nullptr
@@ -89,6 +129,8 @@ struct RunningServer::Parts {
     gateway::GatewayOptions options = GatewayOptionsFrom(config);
     options.observers = std::move(observers);
     options.observers.push_back(totals.get());
+    options.observers.push_back(live.get());
+    options.live = live.get();
     if (recorder != nullptr) options.observers.push_back(recorder.get());
     if (upstream != nullptr && upstream->pass_through() != nullptr) {
       options.forward = [this](const http::Request& request,
@@ -146,6 +188,9 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
     facts.warning = upstream.warning;
   }
   parts.Observe(config, facts.mode);
+  parts.live->SetExtra([server = running.get()](json::Object* snapshot) {
+    server->parts_->AddToLiveView(server->facts_, snapshot);
+  });
   AC_RETURN_IF_ERROR(parts.Listen(config, std::move(observers)));
   facts.url = parts.server->url();
   return running;

@@ -83,6 +83,7 @@ const Gateway::Route Gateway::kRoutes[] = {
     {"POST", "/v1/responses", &Gateway::HandleResponses, false},
     {"GET", "/v1/models", &Gateway::HandleModels, false},
     {"GET", "/v1/models/", &Gateway::HandleModel, false},
+    {"GET", "/v1/anyclaude/live", &Gateway::HandleLiveView, false},
     {"GET", "/metrics", &Gateway::HandleMetrics, false},
     {"GET", "/health/live", &Gateway::HandleLive, true},
     {"GET", "/health/ready", &Gateway::HandleReady, true},
@@ -232,7 +233,17 @@ void Gateway::HandleModel(const http::Request& request, const ExchangePtr& excha
                NotFound("[gateway] no model " + std::string(id) + "; see /v1/models"));
 }
 
-void Gateway::HandleRoot(const http::Request&, const ExchangePtr& exchange) {
+void Gateway::HandleRoot(const http::Request& request, const ExchangePtr& exchange) {
+  // Browsers ask for HTML by name; everything else gets the list of endpoints.
+  if (options_.live != nullptr && request.headers.HasToken("accept", "text/html")) {
+    http::Response page =
+        http::Response::Make(200, "text/html; charset=utf-8", std::string(WebPage()));
+    page.headers.Add("content-security-policy",
+                     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+                     "connect-src 'self'; img-src data:; frame-ancestors 'none'");
+    page.headers.Add("cache-control", "no-cache");
+    return exchange->Respond(page);
+  }
   const json::Object about{
       {"name", "anyclaude"},
       {"version", options_.version},
@@ -240,6 +251,14 @@ void Gateway::HandleRoot(const http::Request&, const ExchangePtr& exchange) {
        {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/v1/completions",
         "/v1/responses", "/v1/models", "/health/live", "/health/ready", "/metrics"}}};
   RespondJson(*exchange, json::WritePretty(about) + "\n");
+}
+
+void Gateway::HandleLiveView(const http::Request& request, const ExchangePtr& exchange) {
+  if (options_.live == nullptr) {
+    return RespondError(*exchange, DialectOfRequest(request),
+                        NotFound("[gateway] no such path: " + request.path));
+  }
+  RespondJson(*exchange, options_.live->Snapshot());
 }
 
 void Gateway::HandleLive(const http::Request&, const ExchangePtr& exchange) {

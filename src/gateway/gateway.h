@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "gateway/access.h"
+#include "gateway/live_view.h"
 #include "gateway/observer.h"
 #include "gateway/reply_session.h"
 #include "gateway/stabiliser.h"
@@ -31,6 +32,7 @@ struct GatewayOptions {
   Nanos ping_interval = std::chrono::seconds(5);
   Nanos tick = std::chrono::milliseconds(250);
   std::string version;
+  LiveView* live = nullptr;  // shown at /; must outlive the gateway. Null: no page
   StabiliserRules stabiliser;
   SlimRules slim;
   std::vector<RequestObserver*> observers;  // must outlive the gateway
@@ -71,6 +73,7 @@ class Gateway {
   void HandleModels(const http::Request& request, const ExchangePtr& exchange);
   void HandleModel(const http::Request& request, const ExchangePtr& exchange);
   void HandleRoot(const http::Request& request, const ExchangePtr& exchange);
+  void HandleLiveView(const http::Request& request, const ExchangePtr& exchange);
   void HandleLive(const http::Request& request, const ExchangePtr& exchange);
   void HandleReady(const http::Request& request, const ExchangePtr& exchange);
   void HandleMetrics(const http::Request& request, const ExchangePtr& exchange);

@@ -314,6 +314,17 @@ TEST_F(GatewayTest, HealthAndRootAndMetricsAnswer) {
   EXPECT_NE(Ask("GET", "/").body.find("anyclaude"), std::string::npos);
 }
 
+TEST_F(GatewayTest, BrowsersGetThePageAndOthersTheListOfEndpoints) {
+  LiveView live("9", "local");
+  Start({.access = {.api_key = "k1", .listen_host = "127.0.0.1"}, .live = &live});
+  const RawReply page = Ask("GET", "/", "", "Accept: text/html,application/xhtml+xml\r\n");
+  EXPECT_NE(page.head.find("text/html"), std::string::npos) << page.head;
+  EXPECT_NE(page.head.find("content-security-policy"), std::string::npos);
+  EXPECT_NE(Ask("GET", "/").body.find("endpoints"), std::string::npos);
+  EXPECT_EQ(Ask("GET", "/v1/anyclaude/live").status, 401);
+  EXPECT_EQ(Ask("GET", "/v1/anyclaude/live", "", "x-api-key: k1\r\n").status, 200);
+}
+
 TEST_F(GatewayTest, AKeyIsNeededWhereOneIsSetExceptForProbes) {
   Start({.access = {.api_key = "k1", .listen_host = "127.0.0.1"}});
   backend_.events = HelloReply();

@@ -106,8 +106,22 @@ Result<std::unique_ptr<Recorder>> Recorder::Create(FileSystem& fs, RecorderOptio
                                                    obs::Metrics& metrics) {
   AC_ASSIGN_OR_RETURN(store::Prices prices, store::Prices::Load(fs, options.home));
   AC_ASSIGN_OR_RETURN(auto database, store::OpenState(fs, options.home));
-  return std::unique_ptr<Recorder>(
+  const int64_t now_ms = Milliseconds(Clock::Real().WallNow());
+  const int64_t two_days_ms = int64_t{48} * 3600 * 1000;
+  AC_ASSIGN_OR_RETURN(const std::vector<store::LedgerSum> days,
+                      store::Ledger(*database).Sum(store::GroupBy::kDay, now_ms - two_days_ms));
+  Today today{.day = LocalDay(now_ms)};
+  for (const store::LedgerSum& day : days) {
+    if (day.key != today.day) continue;
+    today.dollars = day.cost;
+    today.unknown = day.unknown_costs;
+    today.known = day.requests - day.unknown_costs;
+  }
+  std::unique_ptr<Recorder> recorder(
       new Recorder(fs, std::move(options), std::move(database), std::move(prices), metrics));
+  MutexLock lock(recorder->mutex_);
+  recorder->today_ = std::move(today);
+  return recorder;
 }
 
 Recorder::Recorder(FileSystem& fs, RecorderOptions options,
@@ -154,6 +168,24 @@ void Recorder::Flush() {
 Recorder::Costs Recorder::costs() {
   MutexLock lock(mutex_);
   return costs_;
+}
+
+Recorder::Today Recorder::today() {
+  MutexLock lock(mutex_);
+  return today_;
+}
+
+void Recorder::AddCost(const std::string& day, const std::optional<double>& cost) {
+  MutexLock lock(mutex_);
+  if (day > today_.day) today_ = {.day = day};
+  if (cost.has_value()) {
+    costs_.dollars += *cost;
+    today_.dollars += *cost;
+    ++today_.known;
+  } else {
+    ++costs_.unknown;
+    ++today_.unknown;
+  }
 }
 
 void Recorder::WriteLoop() {
@@ -223,14 +255,7 @@ Status Recorder::Write(const Record& record) {
     row.trace_path = stored.path;
     row.trace_bytes = stored.bytes;
   }
-  {
-    MutexLock lock(mutex_);
-    if (row.cost.has_value()) {
-      costs_.dollars += *row.cost;
-    } else {
-      ++costs_.unknown;
-    }
-  }
+  AddCost(row.day, row.cost);
   return store::Ledger(*database_).Add(row);
 }
 

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -47,6 +48,15 @@ class Recorder : public RequestObserver {
   };
   Costs costs();  // of what is written
 
+  struct Today {
+    std::string day;  // local date
+    double dollars = 0;
+    int64_t known = 0;  // requests whose cost is known
+    int64_t unknown = 0;
+  };
+  // What the ledger held of today at the start, and what was written since.
+  Today today();
+
  private:
   struct Record;
   class Watch;
@@ -56,6 +66,7 @@ class Recorder : public RequestObserver {
   void Enqueue(std::unique_ptr<Record> record);
   void WriteLoop();
   Status Write(const Record& record);
+  void AddCost(const std::string& day, const std::optional<double>& cost);
 
   const RecorderOptions options_;
   const obs::Counter dropped_;
@@ -70,6 +81,7 @@ class Recorder : public RequestObserver {
   std::deque<std::unique_ptr<Record>> queue_ AC_GUARDED_BY(mutex_);
   bool writing_ AC_GUARDED_BY(mutex_) = false;
   Costs costs_ AC_GUARDED_BY(mutex_);
+  Today today_ AC_GUARDED_BY(mutex_);
   bool stopping_ AC_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -152,6 +152,17 @@ TEST_F(RecorderTest, ARequestThatTheClientLeftIsRecordedToo) {
   EXPECT_EQ(LastRow().outcome, "cancelled");
 }
 
+TEST_F(RecorderTest, AStopWhileReadingCountsWhatWasRead) {
+  SessionTotals totals("local", metrics_);
+  const auto watch = totals.OnStarted(Observed());
+  watch->OnEvent({.value = chat::MessageStart{.usage = {.input_tokens = 1000, .cache_read = 300}}},
+                 seconds(11));
+  watch->OnEvent({.value = chat::Ping{.prompt_done = 812, .prompt_total = 1300}}, seconds(12));
+  watch->OnEnd(Ending::kCancelled, seconds(13));
+  EXPECT_EQ(totals.totals().computed_tokens, 512);
+  EXPECT_EQ(totals.totals().reused_tokens, 300);
+}
+
 TEST_F(RecorderTest, WithoutTracesTheLedgerIsStillKept) {
   Open({.traces = false});
   Play(*recorder_);

@@ -1,5 +1,7 @@
 #include "gateway/request_measure.h"
 
+#include <algorithm>
+
 namespace ac::gateway {
 
 std::string_view EndingName(Ending ending) {
@@ -38,6 +40,10 @@ void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
 void RequestMeasure::End(Ending ending, Nanos now) {
   ending_ = ending;
   ended_ = now;
+  if (ending == Ending::kComplete || answering()) return;
+  // Stopped while reading: only what was read has been computed.
+  usage_.input_tokens = std::max<int64_t>(0, prompt_done_ - usage_.cache_read);
+  usage_.cache_creation = 0;
 }
 
 std::optional<double> RequestMeasure::Since(std::optional<Nanos> time, Nanos from) {
