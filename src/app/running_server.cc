@@ -48,14 +48,15 @@ struct RunningServer::Parts {
     AC_ASSIGN_OR_RETURN(opened, OpenModel(config, ""));
     const weights::ModelFile& file = opened.loaded->file();
     const weights::TokenizerSource& source = file.tokenizer_source();
-    AC_ASSIGN_OR_RETURN(auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(),
-                                                                     source.chat_template,
-                                                                     source.tool_use_template));
+    AC_ASSIGN_OR_RETURN(auto prompts, prompt::PromptBuilder::Create(opened.loaded->tokenizer(),
+                                                                    source.chat_template,
+                                                                    source.tool_use_template));
     AC_ASSIGN_OR_RETURN(engine, opened.MakeEngine(config));
     backend::LocalOptions options;
     options.model_id = opened.resolved.name;
     options.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
     options.sampling = engine::RecommendedSampling(file.config().architecture, source.gguf);
+    options.turn_log_folder = config.HomePath("turns");
     local = std::make_unique<backend::LocalBackend>(*engine, opened.loaded->tokenizer(),
                                                     std::move(prompts), options);
     obs::Info("serve", opened.loaded->kernel_choice(), {{"threads", opened.loaded->threads()}});

@@ -5,6 +5,7 @@
 
 #include "api/errors.h"
 #include "backend/local_call.h"
+#include "obs/log.h"
 
 namespace ac::backend {
 namespace {
@@ -51,7 +52,8 @@ class LocalBackend::RunningCall : public Call {
 };
 
 LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
-                           std::unique_ptr<const PromptBuilder> prompts, LocalOptions options)
+                           std::unique_ptr<const prompt::PromptBuilder> prompts,
+                           LocalOptions options)
     : engine_(engine),
       tokenizer_(tokenizer),
       prompts_(std::move(prompts)),
@@ -60,6 +62,17 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       grammars_(tokenizer_, family_, std::string(prompts_->source())),
       preparation_(options_.preparation_threads) {
   preparation_.Post([this] { grammars_.Prepare(); });
+  if (options_.turn_log_folder.empty()) return;
+  const Hash128 vocabulary = prompt::VocabularyHash(tokenizer_);
+  const std::string path = JoinPath(options_.turn_log_folder, vocabulary.ToHex() + ".log");
+  Result<std::unique_ptr<prompt::TurnLog>> log =
+      prompt::TurnLog::Open(FileSystem::Real(), path, vocabulary, &turns_);
+  MutexLock lock(log_mutex_);
+  if (log.ok()) {
+    turn_log_ = std::move(log).value();
+  } else {
+    obs::Warn("backend", "generated turns are not kept on disk: " + log.status().ToString());
+  }
 }
 
 LocalBackend::~LocalBackend() = default;
@@ -68,37 +81,56 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
                                           std::shared_ptr<chat::ChatSink> sink) {
   chat::IdSource& ids = options_.ids != nullptr ? *options_.ids : chat::IdSource::Random();
   auto call = std::make_shared<LocalCall>(engine_, tokenizer_, std::move(sink), ids);
-  preparation_.Post([this, call, request = std::move(request)] {
-    std::vector<std::vector<int32_t>> prompts;
-    ReplyFormat format = ReplyFormat::Raw();
-    for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
-    if (request.prompts.empty()) {
-      const Result<std::string> text = prompts_->Render(request);
-      if (!text.ok()) return call->Fail(text.status());
-      format = ReplyFormat::ForChat(request, family_, *text);
-      prompts.push_back(prompts_->TokensOf(*text));
-    }
-    for (const auto& prompt : prompts) {
-      const auto count = static_cast<int64_t>(prompt.size());
-      if (count >= engine_.context_length()) {
-        return call->Fail(api::PromptTooLong(count, engine_.context_length() - 1));
-      }
-    }
-    engine::GenerateRequest settings = SettingsFor(request, options_.sampling);
-    auto constraint = grammars_.For(request, format.tools, format.thinking_open);
-    if (!constraint.ok()) return call->Fail(constraint.status());
-    settings.constraint = std::move(constraint).value();
-    call->Submit(request, std::move(prompts), settings, std::move(format));
-  });
+  preparation_.Post([this, call, request = std::move(request)] { Prepare(request, *call); });
   return std::make_unique<RunningCall>(std::move(call));
+}
+
+// On a preparation thread: the request becomes token ids and goes to the engine.
+void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
+  std::vector<std::vector<int32_t>> prompts;
+  ReplyFormat format = ReplyFormat::Raw();
+  for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
+  if (request.prompts.empty()) {
+    Result<prompt::Prompt> prompt = prompts_->Build(request, &turns_);
+    if (!prompt.ok()) return call.Fail(prompt.status());
+    format = ReplyFormat::ForChat(request, family_, prompt->ending);
+    prompts.push_back(std::move(prompt->tokens));
+    call.ListenToTurns(prompt->opening,
+                       [this](prompt::GeneratedTurn turn) { RememberTurn(std::move(turn)); });
+  }
+  for (const auto& prompt : prompts) {
+    const auto count = static_cast<int64_t>(prompt.size());
+    if (count >= engine_.context_length()) {
+      return call.Fail(api::PromptTooLong(count, engine_.context_length() - 1));
+    }
+  }
+  engine::GenerateRequest settings = SettingsFor(request, options_.sampling);
+  auto constraint = grammars_.For(request, format.tools, format.thinking_open);
+  if (!constraint.ok()) return call.Fail(constraint.status());
+  settings.constraint = std::move(constraint).value();
+  call.Submit(request, std::move(prompts), settings, std::move(format));
+}
+
+// On the engine thread; the file is another thread's work.
+void LocalBackend::RememberTurn(prompt::GeneratedTurn turn) {
+  turns_.Remember(turn);
+  if (options_.turn_log_folder.empty()) return;
+  preparation_.Post([this, turn = std::move(turn)] {
+    MutexLock lock(log_mutex_);
+    if (turn_log_ == nullptr) return;
+    const Status status = turn_log_->Append(turn);
+    if (status.ok()) return;
+    obs::Warn("backend", "generated turns are no longer kept on disk: " + status.ToString());
+    turn_log_ = nullptr;
+  });
 }
 
 void LocalBackend::CountTokens(chat::ChatRequest request,
                                std::function<void(Result<int64_t>)> done) {
   preparation_.Post([this, request = std::move(request), done = std::move(done)] {
-    const Result<std::vector<int32_t>> tokens = prompts_->Tokens(request);
-    if (!tokens.ok()) return done(tokens.status());
-    done(static_cast<int64_t>(tokens->size()));
+    const Result<prompt::Prompt> prompt = prompts_->Build(request, &turns_);
+    if (!prompt.ok()) return done(prompt.status());
+    done(static_cast<int64_t>(prompt->tokens.size()));
   });
 }
 

@@ -10,16 +10,21 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/prompt_builder.h"
 #include "backend/reply_grammar.h"
 #include "backend/task_queue.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "chat/ids.h"
 #include "engine/engine.h"
+#include "prompt/generated_turns.h"
+#include "prompt/prompt_builder.h"
+#include "prompt/turn_log.h"
 #include "tokenizer/tokenizer.h"
 #include "toolcall/toolcall.h"
 
 namespace ac::backend {
+
+class LocalCall;
 
 struct LocalOptions {
   std::string model_id;  // "qwen2.5-coder-7b-q4_k_m"
@@ -27,12 +32,14 @@ struct LocalOptions {
   engine::SamplingParams sampling;  // what a request leaves unset
   chat::IdSource* ids = nullptr;    // null: random ones
   int preparation_threads = 1;
+  // Where generated turns are kept over restarts, a file per vocabulary; empty: in memory only.
+  std::string turn_log_folder;
 };
 
 class LocalBackend : public Backend {
  public:
   LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
-               std::unique_ptr<const PromptBuilder> prompts, LocalOptions options);
+               std::unique_ptr<const prompt::PromptBuilder> prompts, LocalOptions options);
   ~LocalBackend() override;
 
   std::unique_ptr<Call> Start(chat::ChatRequest request,
@@ -40,17 +47,23 @@ class LocalBackend : public Backend {
   void CountTokens(chat::ChatRequest request, std::function<void(Result<int64_t>)> done) override;
   std::vector<api::ModelInfo> Models() const override;
 
-  const PromptBuilder& prompts() const { return *prompts_; }
+  const prompt::PromptBuilder& prompts() const { return *prompts_; }
 
  private:
   class RunningCall;
 
+  void Prepare(const chat::ChatRequest& request, LocalCall& call);
+  void RememberTurn(prompt::GeneratedTurn turn);
+
   engine::Engine& engine_;
   const tokenizer::Tokenizer& tokenizer_;
-  const std::unique_ptr<const PromptBuilder> prompts_;
+  const std::unique_ptr<const prompt::PromptBuilder> prompts_;
   const LocalOptions options_;
   const toolcall::Family family_;
   ReplyGrammars grammars_;
+  prompt::GeneratedTurns turns_;
+  Mutex log_mutex_;
+  std::unique_ptr<prompt::TurnLog> turn_log_ AC_GUARDED_BY(log_mutex_);  // null: none
   TaskQueue preparation_;
 };
 

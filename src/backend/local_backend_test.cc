@@ -69,7 +69,7 @@ class LocalBackendTest : public ::testing::Test {
     ASSERT_TRUE(pool.ok());
     engine_ = std::make_unique<engine::Engine>(model_, *tokenizer_, std::move(pool).value(),
                                                engine::EngineOptions{});
-    auto prompts = PromptBuilder::Create(*tokenizer_, "", "");
+    auto prompts = prompt::PromptBuilder::Create(*tokenizer_, "", "");
     ASSERT_TRUE(prompts.ok()) << prompts.status();
     backend_ = std::make_unique<LocalBackend>(*engine_, *tokenizer_, std::move(prompts).value(),
                                               LocalOptions{.model_id = "toy", .ids = &ids_});

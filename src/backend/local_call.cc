@@ -31,6 +31,7 @@ void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector
   for (size_t i = 0; i < prompts.size() * per_prompt; ++i) {
     replies_.emplace_back(static_cast<int>(i), shared_format, ids_);
   }
+  sampled_.resize(replies_.size());
   for (size_t i = 0; i < replies_.size(); ++i) {
     engine::GenerateRequest generate = settings;
     generate.prompt = prompts[i / per_prompt];
@@ -40,6 +41,20 @@ void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector
     if (!id.ok()) return FailLocked(id.status());
     requests_.push_back(*id);
   }
+}
+
+void LocalCall::ListenToTurns(std::string opening, TurnListener listener) {
+  MutexLock lock(mutex_);
+  opening_ = std::move(opening);
+  turn_listener_ = std::move(listener);
+}
+
+// Listeners only take a copy: this is the engine thread.
+void LocalCall::TellTurn(int choice) {
+  prompt::GeneratedTurn turn = replies_[static_cast<size_t>(choice)].told();
+  turn.opening = opening_;
+  turn.tokens = std::move(sampled_[static_cast<size_t>(choice)]);
+  turn_listener_(std::move(turn));
 }
 
 void LocalCall::Fail(const Status& status) {
@@ -92,6 +107,7 @@ void LocalCall::OnToken(int choice, const engine::TokenEvent& event) {
   MutexLock lock(mutex_);
   if (sink_ == nullptr) return;
   ReplyStream& reply = replies_[static_cast<size_t>(choice)];
+  if (turn_listener_) sampled_[static_cast<size_t>(choice)].push_back(event.id);
   if (!wants_logprobs_) return EmitAll(reply.Token(event));
   chat::TokenLogprob logprob{.token = std::string(tokenizer_.TokenBytes(event.id)),
                              .logprob = static_cast<double>(event.logprobs.chosen)};
@@ -110,6 +126,8 @@ void LocalCall::OnFinish(int choice, const engine::FinishInfo& info) {
   }
   usage_.output_tokens += info.output_tokens;
   EmitAll(replies_[static_cast<size_t>(choice)].Finish(info, usage_));
+  // A stop string is in the tokens but was never told: such a turn is rendered when it comes back.
+  if (turn_listener_ && info.reason != engine::FinishReason::kStopString) TellTurn(choice);
   if (++finished_ < replies_.size()) return;
   Emit({.value = chat::MessageStop{}});
   sink_ = nullptr;

@@ -4,6 +4,7 @@
 // mutex; after Detach() nothing reaches the sink any more. Private to backend/.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,9 +15,13 @@
 #include "chat/event.h"
 #include "chat/ids.h"
 #include "engine/engine.h"
+#include "prompt/generated_turns.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::backend {
+
+// What became of a finished reply, to be found again when the client sends it back.
+using TurnListener = std::function<void(prompt::GeneratedTurn)>;
 
 class LocalCall : public std::enable_shared_from_this<LocalCall> {
  public:
@@ -27,6 +32,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   // Submits one generation per prompt and choice. A failure is reported through the sink.
   void Submit(const chat::ChatRequest& request, std::vector<std::vector<int32_t>> prompts,
               const engine::GenerateRequest& settings, ReplyFormat format);
+  // Before Submit: `opening` is what the prompt gives the reply to begin with.
+  void ListenToTurns(std::string opening, TurnListener listener);
   // One Error event, then nothing.
   void Fail(const Status& status);
   // The caller is gone: nothing is emitted any more, the engine stops its work.
@@ -41,6 +48,7 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void OnFinish(int choice, const engine::FinishInfo& info);
   void Emit(chat::ChatEvent event) AC_REQUIRES(mutex_);
   void EmitAll(std::vector<chat::ChatEvent> events) AC_REQUIRES(mutex_);
+  void TellTurn(int choice) AC_REQUIRES(mutex_);
   void FailLocked(const Status& status) AC_REQUIRES(mutex_);
 
   engine::Engine& engine_;
@@ -51,6 +59,9 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   std::shared_ptr<chat::ChatSink> sink_ AC_GUARDED_BY(mutex_);  // null once over or detached
   std::vector<ReplyStream> replies_ AC_GUARDED_BY(mutex_);
   std::vector<engine::RequestId> requests_ AC_GUARDED_BY(mutex_);
+  std::vector<std::vector<int32_t>> sampled_ AC_GUARDED_BY(mutex_);  // tokens of each reply
+  std::string opening_ AC_GUARDED_BY(mutex_);
+  TurnListener turn_listener_ AC_GUARDED_BY(mutex_);
   std::string model_ AC_GUARDED_BY(mutex_);
   chat::Usage usage_ AC_GUARDED_BY(mutex_);
   bool wants_logprobs_ AC_GUARDED_BY(mutex_) = false;

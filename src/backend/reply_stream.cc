@@ -101,10 +101,9 @@ void ReplyStream::Apply(const std::vector<Event>& parsed, Events* out) {
         break;
       case Event::Kind::kCallStart:
         called_tool_ = true;
-        OpenBlock(
-            Open::kTool,
-            {.value = chat::ToolUse{.id = ids_->Next(chat::kToolUseIdPrefix), .name = event.text}},
-            out);
+        told_.call_ids.push_back(ids_->Next(chat::kToolUseIdPrefix));
+        OpenBlock(Open::kTool,
+                  {.value = chat::ToolUse{.id = told_.call_ids.back(), .name = event.text}}, out);
         break;
       case Event::Kind::kArgsDelta:
         Push(chat::ToolArgsDelta{.index = index_, .partial_json = event.text}, out);
@@ -122,6 +121,7 @@ void ReplyStream::AddText(std::string_view text, Events* out) {
   if (called_tool_) return;
   if (open_ != Open::kText && parser_ != nullptr && IsBlank(text)) return;
   if (open_ != Open::kText) OpenBlock(Open::kText, {.value = chat::Text{}}, out);
+  told_.text += text;
   Push(
       chat::TextDelta{
           .index = index_, .text = std::string(text), .logprobs = std::exchange(logprobs_, {})},
@@ -144,7 +144,8 @@ void ReplyStream::CloseBlock(Events* out) {
   if (open_ == Open::kNothing) return;
   if (open_ == Open::kThinking) {
     // Clients keep the signature and send it back with the block.
-    Push(chat::SignatureDelta{.index = index_, .signature = ids_->Next("sig_")}, out);
+    told_.signatures.push_back(ids_->Next("sig_"));
+    Push(chat::SignatureDelta{.index = index_, .signature = told_.signatures.back()}, out);
   }
   Push(chat::BlockStop{.index = index_}, out);
   open_ = Open::kNothing;

@@ -14,6 +14,7 @@
 #include "chat/event.h"
 #include "chat/ids.h"
 #include "engine/request.h"
+#include "prompt/generated_turns.h"
 #include "toolcall/toolcall.h"
 
 namespace ac::backend {
@@ -41,6 +42,9 @@ class ReplyStream {
   // Closes what is open and adds the MessageDelta with `usage`, the totals of the request so far.
   std::vector<chat::ChatEvent> Finish(const engine::FinishInfo& info, const chat::Usage& usage);
 
+  // What the client was told, by which the turn is known when it comes back: ids, signatures, text.
+  const prompt::GeneratedTurn& told() const { return told_; }
+
  private:
   enum class Open { kNothing, kText, kThinking, kTool };
   using Events = std::vector<chat::ChatEvent>;
@@ -63,6 +67,7 @@ class ReplyStream {
   Open open_ = Open::kNothing;
   int index_ = -1;  // of the open or last block
   bool called_tool_ = false;
+  prompt::GeneratedTurn told_;
   std::vector<chat::TokenLogprob> logprobs_;  // of tokens whose text is not out yet
 };
 

@@ -367,6 +367,31 @@ std::vector<int32_t> Tokenizer::Encode(std::string_view text, EncodeOptions opti
   return ids;
 }
 
+void Tokenizer::EncodeFrom(std::string_view text, size_t begin,
+                           FunctionRef<std::string_view(std::string_view)> plain,
+                           std::vector<int32_t>* ids,
+                           std::vector<TokenBoundary>* boundaries) const {
+  Impl::Call call = {internal::WordCache(text.size() - begin), {}, ids};
+  size_t done = begin;
+  while (const auto match = impl_->specials.Find(text, done, /*all=*/true)) {
+    impl_->EncodeText(plain(text.substr(done, match->begin - done)), done > 0, &call);
+    ids->push_back(match->id);
+    done = match->end;
+    boundaries->push_back({done, ids->size()});
+  }
+  impl_->EncodeText(plain(text.substr(done)), done > 0, &call);
+}
+
+std::string_view Tokenizer::FindControlText(std::string_view text, size_t from) const {
+  while (const auto match = impl_->specials.Find(text, from, /*all=*/true)) {
+    if (type(match->id) != TokenType::kUserDefined) {
+      return text.substr(match->begin, match->end - match->begin);
+    }
+    from = match->end;
+  }
+  return text.substr(text.size());
+}
+
 std::string Tokenizer::Decode(std::span<const int32_t> ids, DecodeOptions options) const {
   std::string text;
   bool first = true;

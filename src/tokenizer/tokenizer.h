@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "base/status.h"
 #include "tokenizer/spec.h"
 
@@ -29,6 +30,12 @@ struct DecodeOptions {
   bool strip_space_prefix = true;  // undo the space that Encode put in front, if it does
 };
 
+// A place behind a special token: a text may be cut there without changing its tokens.
+struct TokenBoundary {
+  size_t byte = 0;   // in the text
+  size_t token = 0;  // how many tokens are before it
+};
+
 class Tokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> Create(Spec spec);
@@ -37,6 +44,15 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   std::vector<int32_t> Encode(std::string_view text, EncodeOptions options = {}) const;
+  // Encodes text[begin, end of text) behind what `ids` holds already, as Encode with parse_special
+  // would have gone on; `begin` is 0 or a boundary of an earlier call on a text with the same
+  // beginning. `plain` turns each stretch between special tokens into what is encoded for it; its
+  // result must live until it is called again.
+  void EncodeFrom(std::string_view text, size_t begin,
+                  FunctionRef<std::string_view(std::string_view)> plain, std::vector<int32_t>* ids,
+                  std::vector<TokenBoundary>* boundaries) const;
+  // Where the next control token is spelled out at or after `from`; its size is 0 when nowhere.
+  std::string_view FindControlText(std::string_view text, size_t from) const;
   // The bytes of the tokens, one after the other: perhaps not valid UTF-8 (see StreamDecoder). Ids
   // outside the vocabulary decode to nothing.
   std::string Decode(std::span<const int32_t> ids, DecodeOptions options = {}) const;

@@ -8,7 +8,7 @@
 #include "app/commands/all.h"
 #include "app/generation.h"
 #include "app/open_model.h"
-#include "backend/prompt_builder.h"
+#include "prompt/prompt_builder.h"
 
 namespace ac::app {
 namespace {
@@ -24,7 +24,7 @@ chat::Message TextMessage(chat::Role role, std::string text) {
 }
 
 // One question and its answer; the answer joins the conversation.
-Status Turn(const backend::PromptBuilder& prompts, engine::Engine& engine, const Flags& flags,
+Status Turn(const prompt::PromptBuilder& prompts, engine::Engine& engine, const Flags& flags,
             const engine::SamplingParams& sampling, uint64_t seed,
             chat::ChatRequest* conversation) {
   engine::GenerateRequest request;
@@ -53,8 +53,8 @@ Status Turn(const backend::PromptBuilder& prompts, engine::Engine& engine, const
 Status Run(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   const weights::TokenizerSource& source = opened.loaded->file().tokenizer_source();
-  AC_ASSIGN_OR_RETURN(const auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(),
-                                                                         source.chat_template, ""));
+  AC_ASSIGN_OR_RETURN(const auto prompts, prompt::PromptBuilder::Create(opened.loaded->tokenizer(),
+                                                                        source.chat_template, ""));
   AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(context.config));
   const bool terminal = ::isatty(STDIN_FILENO) == 1;
   if (opened.resolved.built_in) {

@@ -1,11 +1,11 @@
-#include "backend/template_context.h"
+#include "prompt/template_context.h"
 
 #include <gtest/gtest.h>
 
 #include "api/api.h"
 #include "json/json.h"
 
-namespace ac::backend {
+namespace ac::prompt {
 namespace {
 
 // The messages and tools that a client's body becomes.
@@ -89,4 +89,4 @@ TEST(TemplateContext, ThinkingIsPassedOnAsReasoning) {
 }
 
 }  // namespace
-}  // namespace ac::backend
+}  // namespace ac::prompt

@@ -1,10 +1,10 @@
-#include "backend/template_context.h"
+#include "prompt/template_context.h"
 
 #include <map>
 
 #include "json/json.h"
 
-namespace ac::backend {
+namespace ac::prompt {
 namespace {
 
 using chat::Block;
@@ -20,14 +20,21 @@ std::string Placeholder(std::string_view what, std::string_view media_type) {
 class ContextBuilder {
  public:
   ContextBuilder(const chat::ChatRequest& request, const ContextOptions& options)
-      : request_(request), options_(options) {
+      : request_(request),
+        options_(options),
+        has_system_tags_(!options.traits.system_anywhere && options.traits.user_header.empty()) {
     for (const chat::ToolSpec& tool : request.tools) tools_by_name_[tool.name] = &tool;
   }
 
   json::Value Build() {
     const std::string system = TextOf(request_.system, "\n\n");
     if (!system.empty()) AddMessage("system", system);
-    for (const chat::Message& message : request_.messages) {
+    for (size_t i = 0; i < request_.messages.size(); ++i) {
+      const chat::Message& message = request_.messages[i];
+      if (i < options_.turns.size() && options_.turns[i] != 0) {
+        AddGenerated(message, options_.turns[i]);
+        continue;
+      }
       switch (message.role) {
         case chat::Role::kUser:
           AddUser(message);
@@ -57,7 +64,23 @@ class ContextBuilder {
   }
 
  private:
-  void AddMessage(std::string_view role, std::string content) {
+  // What a client wrote, with no control token in it.
+  std::string Guarded(std::string text) const {
+    return options_.marks == nullptr ? text : options_.marks->Guard(std::move(text));
+  }
+  json::Value GuardedJson(json::Value value) const {
+    if (options_.marks != nullptr) options_.marks->GuardStrings(&value);
+    return value;
+  }
+
+  void AddMessage(std::string_view role, const std::string& text) { AddReady(role, Guarded(text)); }
+  void AddReady(std::string_view role, std::string content) {
+    if (options_.traits.must_alternate && role == "user" && !messages_.empty() &&
+        json::GetString(messages_.back(), "role") == role) {
+      json::Value& before = messages_.back().as_object()["content"];
+      before = std::string(json::AsString(&before).value_or("")) + "\n\n" + content;
+      return;
+    }
     messages_.push_back(json::Object{{"role", role}, {"content", std::move(content)}});
   }
 
@@ -68,29 +91,53 @@ class ContextBuilder {
     }
     const std::string text = TextOf(message.blocks, "\n");
     const bool only_results = !message.blocks.empty() && text.empty();
-    if (!only_results) AddMessage("user", text);
+    if (!only_results) AddMessage("user", WithoutForgedTags(text));
+  }
+
+  // Where a system message can only be shown between tags, no user may write these tags.
+  std::string WithoutForgedTags(std::string text) const {
+    if (has_system_tags_) {
+      for (const std::string_view tag : {"<system>", "</system>"}) {
+        for (size_t at = text.find(tag); at != std::string::npos; at = text.find(tag, at + 2)) {
+          text.insert(at + 1, "\\");
+        }
+      }
+    }
+    return text;
   }
 
   void AddSystem(const chat::Message& message) {
     const std::string text = TextOf(message.blocks, "\n");
     if (options_.traits.system_anywhere || messages_.empty()) {
       AddMessage("system", text);
+    } else if (!has_system_tags_) {
+      messages_.push_back(json::Object{
+          {"role", "user"}, {"content", std::string(ContentMarks::SystemMark()) + Guarded(text)}});
     } else {
       AddMessage("user", "<system>\n" + text + "\n</system>");
     }
   }
 
   void AddAssistant(const chat::Message& message) {
-    json::Object out{{"role", "assistant"}, {"content", TextOf(message.blocks, "")}};
+    json::Object out{{"role", "assistant"}, {"content", Guarded(TextOf(message.blocks, ""))}};
     std::string reasoning;
     json::Array calls;
     for (const Block& block : message.blocks) {
       if (const auto* thinking = block.As<chat::Thinking>()) reasoning += thinking->text;
       if (const auto* use = block.As<chat::ToolUse>()) calls.push_back(ToolCall(*use));
     }
-    if (!reasoning.empty()) out["reasoning_content"] = reasoning;
+    if (!reasoning.empty()) out["reasoning_content"] = Guarded(reasoning);
     if (!calls.empty()) out["tool_calls"] = std::move(calls);
     messages_.push_back(std::move(out));
+  }
+
+  // Its tokens are known; the template only has to show where they go.
+  void AddGenerated(const chat::Message& message, uint64_t turn) {
+    for (const Block& block : message.blocks) {
+      if (const auto* use = block.As<chat::ToolUse>()) call_names_[use->id] = use->name;
+    }
+    messages_.push_back(
+        json::Object{{"role", "assistant"}, {"content", ContentMarks::TurnMark(turn)}});
   }
 
   json::Value ToolCall(const chat::ToolUse& use) {
@@ -99,17 +146,19 @@ class ContextBuilder {
     // shown as it was written.
     Result<json::Value> parsed = json::Parse(use.input.empty() ? "{}" : use.input);
     json::Value arguments = parsed.ok() ? std::move(*parsed) : json::Value(use.input);
-    json::Object function{{"name", use.name}, {"arguments", std::move(arguments)}};
-    return json::Object{{"type", "function"}, {"id", use.id}, {"function", std::move(function)}};
+    json::Object function{{"name", Guarded(use.name)},
+                          {"arguments", GuardedJson(std::move(arguments))}};
+    return json::Object{
+        {"type", "function"}, {"id", Guarded(use.id)}, {"function", std::move(function)}};
   }
 
   void AddToolResult(const chat::ToolResult& result) {
     std::string text = TextOf(result.content, "\n");
     if (result.is_error && !text.starts_with("Error")) text = "Error: " + text;
-    json::Object out{{"role", "tool"}, {"content", std::move(text)}};
-    out["tool_call_id"] = result.tool_use_id;
+    json::Object out{{"role", "tool"}, {"content", Guarded(std::move(text))}};
+    out["tool_call_id"] = Guarded(result.tool_use_id);
     if (const auto it = call_names_.find(result.tool_use_id); it != call_names_.end()) {
-      out["name"] = it->second;
+      out["name"] = Guarded(it->second);
     }
     messages_.push_back(std::move(out));
   }
@@ -157,13 +206,14 @@ class ContextBuilder {
     json::Array tools;
     for (const chat::ToolSpec& tool : request_.tools) {
       const bool server_tool = !tool.type.empty() && tool.input_schema.empty();
-      if (!tool.defer_loading && !server_tool) tools.push_back(Function(tool));
+      if (!tool.defer_loading && !server_tool) tools.push_back(GuardedJson(Function(tool)));
     }
     return tools;
   }
 
   const chat::ChatRequest& request_;
   const ContextOptions& options_;
+  const bool has_system_tags_;
   std::map<std::string, const chat::ToolSpec*, std::less<>> tools_by_name_;
   std::map<std::string, std::string, std::less<>> call_names_;
   json::Array messages_;
@@ -179,4 +229,4 @@ Result<json::Value> BuildTemplateContext(const chat::ChatRequest& request,
   return ContextBuilder(request, options).Build();
 }
 
-}  // namespace ac::backend
+}  // namespace ac::prompt
