@@ -138,6 +138,13 @@ class RealFileSystem : public FileSystem {
     return OkStatus();
   }
 
+  Status Touch(const std::string& path) override {
+    if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0) {
+      return FromErrno(errno, Describe("touch", path));
+    }
+    return OkStatus();
+  }
+
   Status SyncDirectory(const std::string& directory) override {
     const int fd = ::open(directory.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return FromErrno(errno, Describe("open", directory));

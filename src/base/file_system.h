@@ -50,7 +50,10 @@ class FileSystem {
   virtual Status CreateDirectories(const std::string& path) = 0;
   // Atomic replacement within one file system.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
+  // A file or an empty directory.
   virtual Status Remove(const std::string& path) = 0;
+  // Marks a file as modified now.
+  virtual Status Touch(const std::string& path) = 0;
   // Makes a preceding Rename or creation in `directory` survive a power cut.
   virtual Status SyncDirectory(const std::string& directory) = 0;
 

@@ -122,6 +122,7 @@ class FullDisk : public FileSystem {
   }
   Status Rename(const std::string& a, const std::string& b) override { return Real().Rename(a, b); }
   Status Remove(const std::string& path) override { return Real().Remove(path); }
+  Status Touch(const std::string& path) override { return Real().Touch(path); }
   Status SyncDirectory(const std::string& d) override { return Real().SyncDirectory(d); }
 
  private:

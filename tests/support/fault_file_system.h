@@ -59,6 +59,10 @@ class FaultFileSystem : public FileSystem {
     AC_RETURN_IF_ERROR(Next());
     return below_.Remove(path);
   }
+  Status Touch(const std::string& path) override {
+    AC_RETURN_IF_ERROR(Next());
+    return below_.Touch(path);
+  }
   Status SyncDirectory(const std::string& directory) override {
     AC_RETURN_IF_ERROR(Next());
     return below_.SyncDirectory(directory);

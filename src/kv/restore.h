@@ -1,0 +1,48 @@
+// What the disk knows of a prompt, and reading it: the values that DiskStore hands out.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kv/page_file.h"
+
+namespace ac::kv {
+
+// How far a prompt is known on disk, beyond what the caller has.
+struct DiskMatch {
+  struct Page {
+    PageKey key;
+    PageKey parent;
+    int64_t position = 0;
+    std::vector<TokenId> tokens;  // all of the page's
+    int use = 0;                  // of these, that match: less than all only in the last page
+  };
+  std::vector<Page> pages;
+  int64_t tokens = 0;  // sum of `use`
+};
+
+// A running restore. The destination pages must stay alive until done().
+class Restore {
+ public:
+  bool done() const { return done_.load(std::memory_order_acquire); }
+  // The reader stops after the page it is at.
+  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  void Wait();
+  // Valid once done: pages that were read and checked, from the front; why not all ("": all were).
+  size_t pages() const { return pages_; }
+  const std::string& failure() const { return failure_; }
+
+ private:
+  friend class DiskStore;
+  std::vector<DiskMatch::Page> wanted_;
+  std::vector<std::byte*> destinations_;
+  std::atomic<bool> cancelled_{false};
+  std::atomic<bool> done_{false};
+  size_t pages_ = 0;
+  std::string failure_;
+};
+
+}  // namespace ac::kv
