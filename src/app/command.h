@@ -37,4 +37,8 @@ inline void AddModelOption(CLI::App* command, std::string* model) {
                       "GGUF file, safetensors/MLX directory, or a name under models/");
 }
 
+inline void AddKvTypeOption(CLI::App* command, std::string* type) {
+  command->add_option("--kv-type", *type, "KV cache element type: auto, bf16, q8 or f32");
+}
+
 }  // namespace ac::app

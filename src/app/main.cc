@@ -75,6 +75,7 @@ int Main(int argc, char** argv) {
   RegisterTokenize(app, &chosen);
   RegisterTemplate(app, &chosen);
   RegisterModels(app, &chosen);
+  RegisterCache(app, &chosen);
   RegisterTrace(app, &chosen);
   RegisterCost(app, &chosen);
   RegisterStats(app, &chosen);

@@ -2,20 +2,52 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "cpu/topology.h"
+#include "engine/kv_fingerprint.h"
 #include "engine/load_tokenizer.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
 
 namespace ac::app {
 namespace {
 
+// An agent's conversation grows to about this many tokens (or to the model's context): a cache that
+// holds fewer would forget it while it runs.
+constexpr int64_t kUsefulTokens = 65536;
+
+// What kv.type "auto" means when serving: exact enough bf16 where a long conversation fits in it, 8
+// bits where it does not. Decided by the machine's memory, not by what is free right now, so that a
+// restart finds its pages on disk again.
+kv::KvType TypeByMemory(const engine::LoadedModel& model, int64_t budget_bytes) {
+  const kv::PageLayout layout = model.model().Layout(kv::KvType::kBF16);
+  const int64_t bytes =
+      budget_bytes > 0 ? budget_bytes : static_cast<int64_t>(cpu::HostTopology().memory_total / 4);
+  const int64_t tokens = std::min(model.context_length(), kUsefulTokens);
+  return tokens * static_cast<int64_t>(layout.token_bytes()) <= bytes ? kv::KvType::kBF16
+                                                                      : kv::KvType::kQ8;
+}
+
 Result<kv::KvType> ParseKvType(const std::string& text, kv::KvType automatic) {
   if (text == "auto") return automatic;
   if (text == "bf16") return kv::KvType::kBF16;
+  if (text == "q8") return kv::KvType::kQ8;
   if (text == "f32") return kv::KvType::kF32;
-  return InvalidArgument("[config] kv.type takes auto, bf16 or f32, not \"" + text + "\"");
+  return InvalidArgument("[config] kv.type takes auto, bf16, q8 or f32, not \"" + text + "\"");
+}
+
+// `automatic`: the element type that kv.type "auto" means; none: by memory.
+Result<kv::PagePool> MakePages(const engine::LoadedModel& model, const Config& config,
+                               std::optional<kv::KvType> automatic) {
+  engine::KvBudget budget;
+  budget.bytes = config.Integer("kv.memory_mb") << 20;
+  const kv::KvType by_default = automatic ? *automatic : TypeByMemory(model, budget.bytes);
+  AC_ASSIGN_OR_RETURN(budget.type, ParseKvType(config.Text("kv.type"), by_default));
+  return model.MakePages(budget);
 }
 
 }  // namespace
@@ -35,12 +67,26 @@ Result<OpenedModel> OpenModel(const Config& config, const std::string& requested
   return opened;
 }
 
-Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& config,
-                                                                kv::KvType automatic) const {
-  engine::KvBudget budget;
-  AC_ASSIGN_OR_RETURN(budget.type, ParseKvType(config.Text("kv.type"), automatic));
-  budget.bytes = config.Integer("kv.memory_mb") << 20;
-  AC_ASSIGN_OR_RETURN(kv::PagePool pages, loaded->MakePages(budget));
+Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& config) const {
+  AC_ASSIGN_OR_RETURN(kv::PagePool pages, MakePages(*loaded, config, std::nullopt));
+  engine::EngineOptions options;
+  options.metrics = &obs::Metrics::Default();
+  const int64_t megabytes = config.Integer("kv.disk_mb");
+  if (config.Boolean("kv.disk") && megabytes > 0) {
+    Result<std::shared_ptr<kv::DiskStore>> disk = engine::OpenDiskStore(
+        *loaded, pages, config.HomePath("kv"), static_cast<uint64_t>(megabytes) << 20);
+    if (disk.ok()) {
+      options.disk = std::move(disk).value();
+    } else {
+      // Serving matters more than what it could save.
+      obs::Warn("kv", "the cache is not kept on disk", {{"why", disk.status().message()}});
+    }
+  }
+  return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages), options);
+}
+
+Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeOneShotEngine(const Config& config) const {
+  AC_ASSIGN_OR_RETURN(kv::PagePool pages, MakePages(*loaded, config, kv::KvType::kF32));
   return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages),
                                           engine::EngineOptions{});
 }

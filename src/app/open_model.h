@@ -17,10 +17,10 @@ struct OpenedModel {
   ResolvedModel resolved;
   std::unique_ptr<engine::LoadedModel> loaded;
 
-  // A new engine over this model with the configured KV budget. `automatic` is the element type
-  // that kv.type "auto" means here.
-  Result<std::unique_ptr<engine::Engine>> MakeEngine(
-      const Config& config, kv::KvType automatic = kv::KvType::kBF16) const;
+  // A new engine over this model with the configured KV budget, in memory and (kv.disk) on disk.
+  Result<std::unique_ptr<engine::Engine>> MakeEngine(const Config& config) const;
+  // One that computes a single prompt: nothing is kept, so exact keys and values cost little.
+  Result<std::unique_ptr<engine::Engine>> MakeOneShotEngine(const Config& config) const;
 };
 
 Result<OpenedModel> OpenModel(const Config& config, const std::string& requested);

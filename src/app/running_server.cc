@@ -7,6 +7,7 @@
 #include "app/modes.h"
 #include "app/open_model.h"
 #include "app/session_report.h"
+#include "app/warm.h"
 #include "backend/local_backend.h"
 #include "gateway/gateway.h"
 #include "gateway/live_view.h"
@@ -195,6 +196,13 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
   AC_RETURN_IF_ERROR(parts.Listen(config, std::move(observers)));
   facts.url = parts.server->url();
   return running;
+}
+
+Result<chat::Usage> RunningServer::Warm(const std::string& file) {
+  if (parts_->local == nullptr) {
+    return InvalidArgument("[serve] --warm needs --mode local: other servers have their own cache");
+  }
+  return WarmPrompt(*parts_->local, file);
 }
 
 void RunningServer::Stop(std::chrono::milliseconds grace) {

@@ -11,6 +11,7 @@
 
 #include "app/config.h"
 #include "base/status.h"
+#include "chat/event.h"
 #include "gateway/observer.h"
 
 namespace ac::app {
@@ -35,6 +36,9 @@ class RunningServer {
   ~RunningServer();
 
   const ServerFacts& facts() const { return facts_; }
+
+  // Computes the prompt of the request in a file, so that it is cached when a client sends it.
+  Result<chat::Usage> Warm(const std::string& file);
 
   // Running replies may go on for `grace`. Then everything is written down.
   void Stop(std::chrono::milliseconds grace);

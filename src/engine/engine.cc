@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <tuple>
 
 #include "engine/internal/sequence.h"
@@ -9,6 +10,9 @@
 
 namespace ac::engine {
 namespace {
+
+// How often an engine without other work looks whether the disk is done.
+constexpr Nanos kCachePoll = std::chrono::milliseconds(1);
 
 std::vector<uint64_t> UsableTokens(const tokenizer::Tokenizer& tokenizer, int vocab_size) {
   std::vector<uint64_t> mask(static_cast<size_t>(vocab_size + 63) / 64);
@@ -34,7 +38,9 @@ Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::P
       context_length_(options.context_length > 0
                           ? std::min(options.context_length, model.context_length())
                           : model.context_length()),
-      cache_(std::make_unique<SequenceCache>(std::move(pages), tokenizer, options.prefix_cache)),
+      cache_(std::make_unique<SequenceCache>(
+          std::move(pages), tokenizer, clock,
+          SequenceCacheOptions{options.prefix_cache, options.disk, options.metrics})),
       pacer_(options.max_step_tokens, options.step_seconds),
       usable_tokens_(UsableTokens(tokenizer, model.vocab_size())) {
   thread_ = std::thread([this] { Run(); });
@@ -124,7 +130,16 @@ bool Engine::Drain() {
     MutexLock lock(mutex_);
     while (submitted_.empty() && cancelled_.empty() && !stopping_ && running_.empty() &&
            waiting_.empty()) {
-      wake_.Wait(mutex_);
+      if (!cache_busy_) {
+        wake_.Wait(mutex_);
+      } else if (!wake_.WaitFor(mutex_, kCachePoll)) {
+        break;
+      }
+    }
+    // Those that wait for the disk are looked after in every turn; nothing else is to do.
+    if (submitted_.empty() && cancelled_.empty() && !stopping_ && running_.empty() &&
+        !waiting_.empty()) {
+      wake_.WaitFor(mutex_, kCachePoll);
     }
     submitted.swap(submitted_);
     cancelled.swap(cancelled_);
@@ -150,9 +165,15 @@ void Engine::Admit() {
   std::sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
     return std::tie(a->request.priority, a->id) < std::tie(b->request.priority, b->id);
   });
+  cache_busy_ = cache_->Tend();
+  std::deque<SequencePtr> not_yet;
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
     Sequence& sequence = *waiting_.front();
-    cache_->Attach(sequence);
+    if (!cache_->Prepare(sequence, running_)) {
+      not_yet.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+      continue;
+    }
     if (!sequence.started) {
       sequence.started = true;
       sequence.admitted = clock_.Now();
@@ -162,6 +183,7 @@ void Engine::Admit() {
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+  std::move(not_yet.begin(), not_yet.end(), std::back_inserter(waiting_));
 }
 
 std::vector<PlannedChunk> Engine::Plan() const {
@@ -346,10 +368,7 @@ void Engine::Finish(Sequence& sequence, FinishReason reason, Status status) {
     const Nanos prefilled = sequence.outputs > 0 ? sequence.first_token : now;
     info.prefill = prefilled - sequence.admitted;
     info.decode = now - prefilled;
-    if (auto& divergence = info.cache.divergence; divergence && info.cache.computed() > 0) {
-      divergence->lost_seconds = Seconds(info.prefill) * static_cast<double>(divergence->lost) /
-                                 static_cast<double>(info.cache.computed());
-    }
+    cache_->Observe(&info);
   }
   sequence.sink->OnFinish(info);
 }

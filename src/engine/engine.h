@@ -20,7 +20,9 @@
 #include "engine/forward_model.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
+#include "kv/disk_store.h"
 #include "kv/page_pool.h"
+#include "obs/metrics.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::engine {
@@ -36,6 +38,8 @@ struct EngineOptions {
   // A step aims at this long, so that cancellation and other streams wait no longer.
   double step_seconds = 0.2;
   bool prefix_cache = true;
+  obs::Metrics* metrics = nullptr;      // must outlive the engine
+  std::shared_ptr<kv::DiskStore> disk;  // null: the cache lives in memory only
 };
 
 struct EngineStats {
@@ -101,6 +105,7 @@ class Engine {
 
   // The engine thread's own.
   const std::unique_ptr<SequenceCache> cache_;
+  bool cache_busy_ = false;  // it restores prefixes although nobody asks for them yet
   std::deque<SequencePtr> waiting_;
   std::list<SequencePtr> running_;  // in order of arrival
   std::unordered_map<std::string, int64_t> client_tokens_;

@@ -27,6 +27,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::Load(const std::string& path,
   AC_RETURN_IF_ERROR(weights::CheckVocabulary(*loaded->file_, loaded->tokenizer_->vocab_size()));
   AC_ASSIGN_OR_RETURN(const kernels::Selection kernels, kernels::SelectTable(options.isa.c_str()));
   loaded->kernel_choice_ = kernels.reason;
+  loaded->kv_layout_ = kernels.table->kv_layout;
   loaded->pool_ =
       std::make_unique<cpu::ThreadPool>(cpu::ThreadPool::Options{.threads = options.threads});
   AC_ASSIGN_OR_RETURN(

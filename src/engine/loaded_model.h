@@ -47,6 +47,8 @@ class LoadedModel : public ForwardModel {
   const tokenizer::Tokenizer& tokenizer() const { return *tokenizer_; }
   const model::Model& model() const { return *model_; }
   const std::string& kernel_choice() const { return kernel_choice_; }  // one line for people
+  // Names how the kernel table lays out a page's bytes.
+  const std::string& kv_layout() const { return kv_layout_; }
   int threads() const { return pool_->threads(); }
 
   // The pool for one Engine: as many pages as the budget allows, at most what several full contexts
@@ -65,6 +67,7 @@ class LoadedModel : public ForwardModel {
   std::unique_ptr<cpu::ThreadPool> pool_;
   std::unique_ptr<model::Model> model_;
   std::string kernel_choice_;
+  std::string kv_layout_;
   int64_t context_length_ = 0;
 };
 

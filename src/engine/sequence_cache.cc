@@ -3,76 +3,266 @@
 #include <algorithm>
 #include <cassert>
 
+#include "obs/log.h"
+
 namespace ac::engine {
 namespace {
 
 // Words shown on each side of a divergence: enough to recognise the place, too few to be a log of
 // the conversation.
 constexpr size_t kShownTokens = 12;
+// Fewer computed tokens say more about a step's fixed costs than about the price of a token.
+constexpr int64_t kPricedTokens = 32;
 
 int64_t PagesFor(int64_t tokens, int page_tokens) {
   return (tokens + page_tokens - 1) / page_tokens;
 }
 
+// All but the last: its logits choose the next token, so it is always computed.
+std::span<const TokenId> Reusable(const Sequence& sequence) {
+  return std::span(sequence.tokens).first(sequence.tokens.size() - 1);
+}
+
 }  // namespace
 
 SequenceCache::SequenceCache(kv::PagePool pages, const tokenizer::Tokenizer& tokenizer,
-                             bool enabled)
-    : enabled_(enabled), tokenizer_(tokenizer), pool_(std::move(pages)), tree_(pool_) {}
+                             Clock& clock, const SequenceCacheOptions& options)
+    : enabled_(options.enabled),
+      tokenizer_(tokenizer),
+      clock_(clock),
+      pool_(std::move(pages)),
+      tree_(pool_),
+      disk_(options.enabled ? options.disk : nullptr, pool_, tree_, clock) {
+  if (options.metrics == nullptr) return;
+  const auto prompt_tokens = [&](const char* source) {
+    return options.metrics->GetCounter("anyclaude_kv_prompt_tokens_total",
+                                       "Prompt tokens by where their keys and values came from",
+                                       {{"source", source}});
+  };
+  from_memory_ = prompt_tokens("memory");
+  from_disk_ = prompt_tokens("disk");
+  computed_ = prompt_tokens("computed");
+  failed_restores_ = options.metrics->GetCounter(
+      "anyclaude_kv_failed_restores_total", "Restores that met a damaged, missing or slow page");
+}
+
+bool SequenceCache::Tend() {
+  disk_.Collect();
+  disk_.Warm();
+  return disk_.warming();
+}
+
+// --- A sequence begins
+
+bool SequenceCache::Prepare(Sequence& sequence, const SequenceList& running) {
+  if (sequence.restore == nullptr) {
+    if (WaitsForTwin(sequence, running)) {
+      if (sequence.twin_since == Nanos(0)) sequence.twin_since = clock_.Now();
+      return false;
+    }
+    if (sequence.twin_since != Nanos(0)) {
+      sequence.info.cache.twin_wait += clock_.Now() - sequence.twin_since;
+      sequence.twin_since = Nanos(0);
+    }
+    Attach(sequence);
+    return sequence.restore == nullptr;
+  }
+  if (!disk_.Settled(*sequence.restore)) return false;
+  SettleRestore(sequence);
+  return true;
+}
+
+// Whether somebody else is about to have more of this prompt than the tree has now.
+bool SequenceCache::WaitsForTwin(Sequence& sequence, const SequenceList& running) {
+  if (!enabled_) return false;
+  int64_t known = -1;
+  const auto known_tokens = [&] {
+    if (known < 0) known = tree_.Match(Reusable(sequence)).tokens();
+    return known;
+  };
+  const int page_tokens = pool_.layout().page_tokens;
+  const auto waits_for = [&](Sequence& leader) {
+    if (leader.finished || leader.prompt_done() || &leader == &sequence) return false;
+    const int64_t common = CommonPages(sequence, leader.request.prompt);
+    if (common < page_tokens || common < known_tokens() + page_tokens) return false;
+    if (leader.computed >= common) {
+      Publish(leader, /*finished=*/false);  // it has what we want: take it now
+      known = -1;
+      return false;
+    }
+    // Whoever waits for it makes it as urgent as itself.
+    leader.request.priority = std::min(leader.request.priority, sequence.request.priority);
+    return true;
+  };
+  for (const auto& leader : running) {
+    if (waits_for(*leader)) return true;
+  }
+  for (Sequence* leader : restoring_) {
+    if (waits_for(*leader)) return true;
+  }
+  const int64_t warm = CommonPages(sequence, disk_.warming_tokens());
+  return warm >= page_tokens && warm >= known_tokens() + page_tokens;
+}
+
+// Tokens of the full pages that both have.
+int64_t SequenceCache::CommonPages(const Sequence& sequence,
+                                   std::span<const TokenId> tokens) const {
+  const std::span<const TokenId> own = Reusable(sequence);
+  const size_t end = std::min(own.size(), tokens.size());
+  const auto differs =
+      std::mismatch(own.begin(), own.begin() + static_cast<long>(end), tokens.begin());
+  const int64_t common = differs.first - own.begin();
+  return common - common % pool_.layout().page_tokens;
+}
 
 void SequenceCache::Attach(Sequence& sequence) {
   assert(sequence.pages.empty() && sequence.computed == 0);
-  if (enabled_) {
-    const std::span<const TokenId> tokens(sequence.tokens);
-    sequence.lease = tree_.Match(tokens.first(tokens.size() - 1));
-  }
+  if (enabled_) sequence.lease = tree_.Match(Reusable(sequence));
   for (const kv::PageId page : sequence.lease.pages()) {
     pool_.AddRef(page);
     sequence.pages.push_back(page);
   }
-  sequence.computed = static_cast<int64_t>(sequence.pages.size()) * pool_.layout().page_tokens;
-  const int partial = sequence.lease.partial_tokens();
-  if (partial > 0 && Grow(sequence, sequence.computed + partial)) {
-    pool_.CopyTokens(sequence.lease.partial_page(), sequence.pages.back(), partial);
-    sequence.computed += partial;
+  const auto pages = static_cast<int64_t>(sequence.pages.size());
+  sequence.computed = pages * pool_.layout().page_tokens;
+  sequence.restore = disk_.Begin(Reusable(sequence), pages, sequence.lease.tokens(), token_seconds_,
+                                 [this] { return AllocatePage(); });
+  if (sequence.restore != nullptr) {
+    restoring_.push_back(&sequence);
+    return;
   }
-  if (!sequence.started) Report(sequence);
+  CopyPartialPage(sequence);
+  Report(sequence, /*from_disk=*/0, tree_.Behind(sequence.lease, kShownTokens));
 }
 
-void SequenceCache::Report(Sequence& sequence) const {
+void SequenceCache::CopyPartialPage(Sequence& sequence) {
+  const int partial = sequence.lease.partial_tokens();
+  if (partial == 0 || !Grow(sequence, sequence.computed + partial)) return;
+  pool_.CopyTokens(sequence.lease.partial_page(), sequence.pages.back(), partial);
+  sequence.computed += partial;
+}
+
+// Takes over what was read, shares it, and says what the cache did.
+void SequenceCache::SettleRestore(Sequence& sequence) {
+  std::erase(restoring_, &sequence);
+  const std::unique_ptr<PendingRestore> pending = std::move(sequence.restore);
+  const size_t good = pending->restore->pages();
+  if (good < pending->pages.size()) failed_restores_.Add();
+  for (size_t i = 0; i < pending->pages.size(); ++i) {
+    if (i < good) {
+      sequence.pages.push_back(pending->pages[i]);
+    } else {
+      pool_.Release(pending->pages[i]);
+    }
+  }
+  if (!sequence.started) sequence.info.cache.restore = clock_.Now() - pending->begin;
+  const int64_t restored = pending->RestoredTokens();
+  sequence.computed += restored;
+  kv::PrefixCache::Continuation behind;
+  if (good == 0) {
+    CopyPartialPage(sequence);
+    behind = tree_.Behind(sequence.lease, kShownTokens);
+  } else {
+    Publish(sequence, /*finished=*/false);
+    const kv::DiskMatch::Page& last = pending->match.pages[good - 1];
+    behind.tokens = static_cast<int64_t>(last.tokens.size()) - last.use;
+    behind.next.assign(last.tokens.begin() + last.use, last.tokens.end());
+  }
+  Report(sequence, restored, behind);
+}
+
+// `behind`: how the cached prefix goes on where the prompt left it. The first admission counts: one
+// after a preemption says nothing about the client.
+void SequenceCache::Report(Sequence& sequence, int64_t from_disk,
+                           const kv::PrefixCache::Continuation& behind) const {
+  if (sequence.started) return;
   CacheReport& report = sequence.info.cache;
   const std::span<const TokenId> prompt(sequence.request.prompt);
   report.prompt_tokens = static_cast<int64_t>(prompt.size());
-  report.from_memory = sequence.computed;
-  if (!enabled_) return;
-  const kv::PrefixCache::Continuation behind = tree_.Behind(sequence.lease, kShownTokens);
-  if (behind.tokens == 0) return;
-  const auto at = static_cast<size_t>(sequence.lease.tokens());
+  report.from_memory = sequence.computed - from_disk;
+  report.from_disk = from_disk;
+  const auto at = static_cast<size_t>(
+      std::max(sequence.computed, static_cast<int64_t>(sequence.lease.tokens())));
   // The prompt's last token was not asked for; the cached side may well go on with it.
-  if (at + 1 == prompt.size() && behind.next.front() == prompt.back()) return;
-  const size_t shown = std::min(at, kShownTokens);
-  Divergence& divergence = report.divergence.emplace();
-  divergence.at = static_cast<int64_t>(at);
-  divergence.cached = behind.tokens;
-  divergence.lost = std::min(behind.tokens, report.prompt_tokens - divergence.at);
-  divergence.before = Words(prompt.subspan(at - shown, shown));
-  divergence.was = Words(behind.next);
-  divergence.now = Words(prompt.subspan(at).first(std::min(prompt.size() - at, kShownTokens)));
+  const bool same_last =
+      at + 1 == prompt.size() && !behind.next.empty() && behind.next.front() == prompt.back();
+  if (enabled_ && behind.tokens > 0 && !same_last) {
+    const auto words = [this](std::span<const TokenId> tokens) {
+      return tokenizer_.Decode(tokens.first(std::min(tokens.size(), kShownTokens)));
+    };
+    Divergence& divergence = report.divergence.emplace();
+    divergence.at = static_cast<int64_t>(at);
+    divergence.cached = behind.tokens;
+    divergence.lost = std::min(behind.tokens, report.prompt_tokens - divergence.at);
+    divergence.before =
+        words(prompt.subspan(at - std::min(at, kShownTokens), std::min(at, kShownTokens)));
+    divergence.was = words(behind.next);
+    divergence.now = words(prompt.subspan(at));
+  }
+  from_memory_.Add(static_cast<double>(report.from_memory));
+  from_disk_.Add(static_cast<double>(report.from_disk));
+  computed_.Add(static_cast<double>(report.computed()));
+  LogReport(report);
 }
 
-std::string SequenceCache::Words(std::span<const TokenId> tokens) const {
-  return tokenizer_.Decode(tokens);
+void SequenceCache::LogReport(const CacheReport& report) const {
+  obs::Info("kv", "prompt",
+            {{"tokens", report.prompt_tokens},
+             {"memory", report.from_memory},
+             {"disk", report.from_disk},
+             {"restore_ms", Seconds(report.restore) * 1e3}});
+  if (!report.divergence) return;
+  const Divergence& divergence = *report.divergence;
+  obs::Info("kv", "the prompt left the cached one",
+            {{"at", divergence.at}, {"lost", divergence.lost}});
+  obs::Debug("kv", "where the prompt left the cached one",
+             {{"before", divergence.before}, {"was", divergence.was}, {"now", divergence.now}});
+}
+
+void SequenceCache::Observe(FinishInfo* info) {
+  const int64_t computed = info->cache.computed();
+  if (info->output_tokens == 0 || computed <= 0) return;
+  const double seconds = Seconds(info->prefill) / static_cast<double>(computed);
+  if (computed >= kPricedTokens) {
+    token_seconds_ = token_seconds_ > 0 ? 0.5 * (token_seconds_ + seconds) : seconds;
+  }
+  if (auto& divergence = info->cache.divergence) {
+    divergence->lost_seconds = seconds * static_cast<double>(divergence->lost);
+  }
+}
+
+// --- A sequence runs and ends
+
+kv::PageId SequenceCache::AllocatePage() {
+  while (true) {
+    if (pool_.free_pages() == 0) disk_.Collect();
+    if (pool_.free_pages() > 0) return pool_.Allocate().value();
+    if (tree_.Evict(1) > 0) {
+      // Somebody may still hold the evicted page: the writer, who gives it back in a moment, or a
+      // running sequence.
+      if (pool_.free_pages() == 0) (void)disk_.WaitForPage();
+      continue;
+    }
+    if (!disk_.WaitForPage()) return kv::kNoPage;
+  }
+}
+
+// For a running sequence in need: pages that are only being filled for later are worth less.
+bool SequenceCache::TakeBackRestore() {
+  if (disk_.StopWarming()) return true;
+  if (restoring_.empty()) return false;
+  Release(*restoring_.back());  // asks again when it is its turn
+  return true;
 }
 
 bool SequenceCache::Grow(Sequence& sequence, int64_t tokens) {
   const auto needed = static_cast<size_t>(PagesFor(tokens, pool_.layout().page_tokens));
   while (sequence.pages.size() < needed) {
-    if (pool_.free_pages() == 0 && tree_.Evict(1) == 0) return false;
-    // An evicted page may still be referenced by a running sequence: then nothing came free yet.
-    if (pool_.free_pages() == 0) continue;
-    Result<kv::PageId> page = pool_.Allocate();
-    if (!page.ok()) return false;
-    sequence.pages.push_back(*page);
+    const kv::PageId page = AllocatePage();
+    if (page != kv::kNoPage) {
+      sequence.pages.push_back(page);
+    } else if (!TakeBackRestore()) {
+      return false;
+    }
   }
   return true;
 }
@@ -88,12 +278,20 @@ void SequenceCache::Publish(Sequence& sequence, bool finished) {
   const int64_t count =
       finished ? sequence.computed : sequence.computed / page_tokens * page_tokens;
   if (count == 0 || !Holds(sequence, count)) return;
-  const auto pages = static_cast<size_t>(PagesFor(count, pool_.layout().page_tokens));
-  tree_.Publish(std::span(sequence.tokens).first(static_cast<size_t>(count)),
-                std::span(sequence.pages).first(pages));
+  const auto tokens = std::span(sequence.tokens).first(static_cast<size_t>(count));
+  const auto pages = std::span(sequence.pages)
+                         .first(static_cast<size_t>(PagesFor(count, pool_.layout().page_tokens)));
+  tree_.Publish(tokens, pages);
+  disk_.Offer(tokens, pages);
 }
 
 void SequenceCache::Release(Sequence& sequence) {
+  if (sequence.restore != nullptr) {
+    DiskTier::Abandon(*sequence.restore);
+    for (const kv::PageId page : sequence.restore->pages) pool_.Release(page);
+    sequence.restore.reset();
+    std::erase(restoring_, &sequence);
+  }
   sequence.lease.Release();
   for (const kv::PageId page : sequence.pages) pool_.Release(page);
   sequence.pages.clear();

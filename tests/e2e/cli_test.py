@@ -259,6 +259,26 @@ class CommandLine(unittest.TestCase):
         self.assertIn("sideways", self.fails(1, "generate", "--model", "tiny", "--prompt", "x",
                                              env={"ANYCLAUDE_ISA": "sideways"}))
 
+    def test_a_warmed_prompt_is_on_disk_for_the_next_process(self):
+        request = os.path.join(self.home, "request.json")
+        with open(request, "w") as file:
+            json.dump({"model": "tiny", "max_tokens": 10, "system": "Be brief. " * 60,
+                       "messages": [{"role": "user", "content": "hello"}]}, file)
+        self.assertIn(" 0 of them cached before", self.run_ok("cache", "warm", "-m", self.model, request))
+        listed = json.loads(self.run_ok("cache", "ls", "--json"))["folders"]
+        self.assertEqual([folder["model"] for folder in listed], ["tiny.gguf"])
+        self.assertGreater(listed[0]["pages"], 2)
+        words = self.run_ok("cache", "warm", "-m", self.model, request).split()
+        total, cached = int(words[0]), int(words[3])
+        self.assertGreater(cached, total - 64, "all but the last page's rest")
+        pages = list(pathlib.Path(self.home, "kv").glob("*/*.page"))
+        os.truncate(pages[0], os.path.getsize(pages[0]) - 1)
+        self.assertIn("removed 1 damaged", self.run_ok("cache", "verify"))
+        self.assertIn("MiB", self.run_ok("cache", "stats"))
+        self.assertIn("--yes", self.fails(1, "cache", "clear"))
+        self.run_ok("cache", "clear", "--yes")
+        self.assertEqual(json.loads(self.run_ok("cache", "ls", "--json")), {"folders": []})
+
     def test_doctor_checks_the_machine(self):
         done = self.run_any("doctor", "--json")
         checks = {entry["check"]: entry["verdict"] for entry in json.loads(done.stdout)}

@@ -12,6 +12,7 @@ void RegisterBatch(CLI::App& app, Action* chosen);
 void RegisterTokenize(CLI::App& app, Action* chosen);
 void RegisterTemplate(CLI::App& app, Action* chosen);
 void RegisterModels(CLI::App& app, Action* chosen);
+void RegisterCache(CLI::App& app, Action* chosen);
 void RegisterTrace(CLI::App& app, Action* chosen);
 void RegisterTraceReplay(CLI::App& trace, Action* chosen);  // a subcommand of trace
 void RegisterCost(CLI::App& app, Action* chosen);

@@ -15,6 +15,7 @@ namespace {
 
 struct Flags {
   std::string model;
+  std::string kv_type;
   std::string prompt;
   std::string file;
   std::string tokens;
@@ -80,10 +81,12 @@ json::Value ToJson(const Generated& generated, bool logprobs) {
 }
 
 Status Run(CommandContext& context, const Flags& flags) {
+  if (!flags.kv_type.empty()) {
+    AC_RETURN_IF_ERROR(context.config.SetFlag("kv.type", flags.kv_type));
+  }
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   AC_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, PromptTokens(flags, opened.loaded->tokenizer()));
-  // One sequence: exact keys and values cost little here.
-  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(context.config, kv::KvType::kF32));
+  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeOneShotEngine(context.config));
   ProgressBar progress("reading the prompt", "tokens");
   const auto print = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -117,6 +120,7 @@ void RegisterGenerate(CLI::App& app, Action* chosen) {
   CLI::App* command = AddCommand(app, chosen, "generate", "Continue a prompt",
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   AddModelOption(command, &flags->model);
+  AddKvTypeOption(command, &flags->kv_type);
   command->add_option("--prompt,-p", flags->prompt, "The prompt");
   command->add_option("--file,-f", flags->file,
                       "Read the prompt from a file (- for standard input)");

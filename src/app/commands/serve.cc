@@ -21,6 +21,8 @@ struct Flags {
   std::string api_key;
   std::string url;
   bool offline_lock = false;
+  std::string kv_type;
+  std::string warm;
 };
 
 // Streams in flight get this long to finish after Ctrl-C.
@@ -28,8 +30,9 @@ constexpr std::chrono::seconds kGrace{5};
 
 Status ApplyFlags(const Flags& flags, Config* config) {
   const std::pair<std::string_view, const std::string*> given[] = {
-      {"mode", &flags.mode}, {"model", &flags.model},     {"host", &flags.host},
-      {"port", &flags.port}, {"api_key", &flags.api_key}, {"upstream.url", &flags.url}};
+      {"mode", &flags.mode},      {"model", &flags.model},     {"host", &flags.host},
+      {"port", &flags.port},      {"api_key", &flags.api_key}, {"upstream.url", &flags.url},
+      {"kv.type", &flags.kv_type}};
   for (const auto& [key, value] : given) {
     if (!value->empty()) AC_RETURN_IF_ERROR(config->SetFlag(key, *value));
   }
@@ -86,6 +89,14 @@ sigset_t StopSignals() {
   return signals;
 }
 
+Status PrintWarm(RunningServer& server, const std::string& file) {
+  AC_ASSIGN_OR_RETURN(const chat::Usage usage, server.Warm(file));
+  fmt::print("Warm: {} prompt tokens of {}, {} of them cached before\n", usage.PromptTokens(), file,
+             usage.cache_read);
+  std::fflush(stdout);
+  return OkStatus();
+}
+
 Status Run(CommandContext& context, const Flags& flags) {
   Config& config = context.config;
   AC_RETURN_IF_ERROR(ApplyFlags(flags, &config));
@@ -95,6 +106,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 
   AC_ASSIGN_OR_RETURN(const auto server, RunningServer::Start(config));
   PrintReady(server->facts(), !config.Text("api_key").empty());
+  if (!flags.warm.empty()) AC_RETURN_IF_ERROR(PrintWarm(*server, flags.warm));
 
   int received = 0;
   sigwait(&signals, &received);
@@ -118,6 +130,9 @@ void RegisterServe(CLI::App& app, Action* chosen) {
   command->add_option("--host", flags->host, "Address to listen on (127.0.0.1)");
   command->add_option("--port", flags->port, "TCP port (4141); 0 picks a free one");
   command->add_option("--api-key", flags->api_key, "Key that clients must send");
+  AddKvTypeOption(command, &flags->kv_type);
+  command->add_option("--warm", flags->warm,
+                      "Compute the prompt of this request (a JSON file) at the start");
 }
 
 }  // namespace ac::app

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/disk_tier.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/stop_strings.h"
@@ -46,8 +47,10 @@ struct Sequence {
   int64_t outputs = 0;
   int64_t max_outputs = 0;
 
-  std::vector<kv::PageId> pages;  // one reference each
-  kv::PrefixCache::Lease lease;   // keeps the shared ones in the tree
+  std::vector<kv::PageId> pages;            // one reference each
+  kv::PrefixCache::Lease lease;             // keeps the shared ones in the tree
+  std::unique_ptr<PendingRestore> restore;  // the disk reads more of its tokens
+  Nanos twin_since{0};  // not zero: waits for a sequence that computes the same beginning
 
   bool started = false;  // OnStart was called
   bool finished = false;

@@ -1,32 +1,55 @@
 // The KV memory of an engine's sequences: what they reuse, what they hold, what they leave behind.
 //
-// Owns the page pool and the prefix tree over it. A sequence is attached when it is admitted (it
-// takes over the cached beginning of its tokens), grows page by page, publishes what it computed
-// and is released when it ends or is preempted. The engine thread's own, no locks.
+// Owns the page pool, the prefix tree over it and the link to the disk tier. A waiting sequence is
+// prepared (it takes over the cached beginning of its tokens, which may mean waiting for the disk
+// or for another sequence that computes the same), grows page by page while it runs, publishes what
+// it computed and is released when it ends or is preempted. The engine thread's own, no locks.
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
 
+#include "base/clock.h"
+#include "engine/disk_tier.h"
 #include "engine/internal/sequence.h"
+#include "kv/disk_store.h"
 #include "kv/page_pool.h"
 #include "kv/prefix_cache.h"
+#include "obs/metrics.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::engine {
 
+struct SequenceCacheOptions {
+  bool enabled = true;                  // false: nothing is reused
+  std::shared_ptr<kv::DiskStore> disk;  // null: memory only
+  obs::Metrics* metrics = nullptr;
+};
+
 class SequenceCache {
  public:
-  // `enabled` false: nothing is reused. `tokenizer` words the reports.
-  SequenceCache(kv::PagePool pages, const tokenizer::Tokenizer& tokenizer, bool enabled);
+  using SequenceList = std::list<std::unique_ptr<Sequence>>;
+
+  // `tokenizer` words the reports.
+  SequenceCache(kv::PagePool pages, const tokenizer::Tokenizer& tokenizer, Clock& clock,
+                const SequenceCacheOptions& options);
 
   kv::PagePool& pool() { return pool_; }
   const kv::PagePool& pool() const { return pool_; }
   int64_t cached_pages() const { return tree_.page_count(); }
   int64_t capacity_tokens() const { return pool_.total_pages() * pool_.layout().page_tokens; }
 
-  // Gives a sequence without pages everything cached of its tokens except the last, whose logits
-  // choose the next token. The first time, fills in its report.
-  void Attach(Sequence& sequence);
+  // Once per step: takes back written pages, restores valuable prefixes after a start. True while
+  // the latter goes on, so that an idle engine comes back to it.
+  bool Tend();
+
+  // Gives a waiting sequence everything cached of its tokens except the last, whose logits choose
+  // the next token. False: not yet, ask again in the next step. The first time, fills in its
+  // report.
+  bool Prepare(Sequence& sequence, const SequenceList& running);
   // Allocates pages for `tokens` positions, evicting cached prefixes nobody uses. False: none left.
   bool Grow(Sequence& sequence, int64_t tokens);
   bool Holds(const Sequence& sequence, int64_t tokens) const;
@@ -34,15 +57,33 @@ class SequenceCache {
   // may be shared too.
   void Publish(Sequence& sequence, bool finished);
   void Release(Sequence& sequence);
+  // A finished request's times: they price a token for the next decision.
+  void Observe(FinishInfo* info);
 
  private:
-  void Report(Sequence& sequence) const;
-  std::string Words(std::span<const TokenId> tokens) const;
+  bool WaitsForTwin(Sequence& sequence, const SequenceList& running);
+  int64_t CommonPages(const Sequence& sequence, std::span<const TokenId> tokens) const;
+  void Attach(Sequence& sequence);
+  void CopyPartialPage(Sequence& sequence);
+  void SettleRestore(Sequence& sequence);
+  kv::PageId AllocatePage();
+  bool TakeBackRestore();
+  void Report(Sequence& sequence, int64_t from_disk,
+              const kv::PrefixCache::Continuation& behind) const;
+  void LogReport(const CacheReport& report) const;
 
   const bool enabled_;
   const tokenizer::Tokenizer& tokenizer_;
+  Clock& clock_;
   kv::PagePool pool_;
   kv::PrefixCache tree_;
+  DiskTier disk_;
+  std::vector<Sequence*> restoring_;
+  double token_seconds_ = 0;  // what computing a token of prompt takes; 0: not measured
+  obs::Counter from_memory_;
+  obs::Counter from_disk_;
+  obs::Counter computed_;
+  obs::Counter failed_restores_;
 };
 
 }  // namespace ac::engine

@@ -1,0 +1,118 @@
+// The disk side of an engine's prefix cache: starts and settles restores, hands published pages to
+// the writer, and restores the most valuable prefixes after a start.
+//
+// Holds a reference of the pool for every page the store reads from or writes into. The engine
+// thread's own; the store's threads touch only the bytes of such pages.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "kv/disk_store.h"
+#include "kv/page_pool.h"
+#include "kv/prefix_cache.h"
+
+namespace ac::engine {
+
+using TokenId = int32_t;
+
+// Pages that are being read for one prefix.
+struct PendingRestore {
+  kv::DiskMatch match;
+  std::vector<kv::PageId> pages;  // one reference each, in the order of `match`
+  std::shared_ptr<kv::Restore> restore;
+  Nanos begin{0};
+  double worth_seconds = 0;  // longer than this, computing is faster
+
+  // Valid once the restore is done: tokens that were restored.
+  int64_t RestoredTokens() const;
+};
+
+class DiskTier {
+ public:
+  // `store` may be null: then everything here does nothing. All must outlive the tier.
+  DiskTier(std::shared_ptr<kv::DiskStore> store, kv::PagePool& pool, kv::PrefixCache& tree,
+           Clock& clock);
+  ~DiskTier();
+  DiskTier(const DiskTier&) = delete;
+  DiskTier& operator=(const DiskTier&) = delete;
+
+  // Begins to read what the disk knows of `tokens` beyond the `pages_known` full pages the caller
+  // has. Null when that is nothing, when there is no room, or when computing is faster
+  // (`token_seconds` each; 0: not known). `allocate` gives a page or kNoPage.
+  template <typename Allocate>
+  std::unique_ptr<PendingRestore> Begin(std::span<const TokenId> tokens, int64_t pages_known,
+                                        int64_t tokens_known, double token_seconds,
+                                        Allocate allocate);
+  // True once nothing writes into the pages any more. Stops a restore that takes too long.
+  bool Settled(PendingRestore& pending) const;
+  // Stops and waits, at most for one page.
+  static void Abandon(PendingRestore& pending);
+
+  void Offer(std::span<const TokenId> tokens, std::span<const kv::PageId> pages);
+  // Gives back pages that were written. Call once per step.
+  void Collect();
+  // Waits for the writer to give a page back; false: it holds none.
+  bool WaitForPage();
+
+  // One step of restoring the most valuable prefixes into free pages. Cheap when there is none.
+  void Warm();
+  // Restoring is going on, or has not begun yet.
+  bool warming() const { return warm_state_ != WarmState::kDone; }
+  // Ends it and gives its pages back; false: it had none.
+  bool StopWarming();
+  // The prefix being restored now; empty: none.
+  std::span<const TokenId> warming_tokens() const { return warm_tokens_; }
+
+ private:
+  enum class WarmState { kNotListed, kRunning, kDone };
+
+  std::unique_ptr<PendingRestore> Start(kv::DiskMatch match, std::vector<kv::PageId> pages,
+                                        double worth_seconds);
+  void ReleasePages(std::span<const kv::PageId> pages);
+  void StartNextWarm();
+  void FinishWarm();
+
+  const std::shared_ptr<kv::DiskStore> store_;
+  kv::PagePool& pool_;
+  kv::PrefixCache& tree_;
+  Clock& clock_;
+  int64_t held_ = 0;  // pages the writer has
+
+  WarmState warm_state_ = WarmState::kNotListed;
+  std::deque<std::vector<TokenId>> warm_queue_;
+  std::vector<TokenId> warm_tokens_;
+  std::vector<kv::PageId> warm_known_;  // pages of the tree before the restored ones
+  kv::PrefixCache::Lease warm_lease_;
+  std::unique_ptr<PendingRestore> warm_;
+};
+
+template <typename Allocate>
+std::unique_ptr<PendingRestore> DiskTier::Begin(std::span<const TokenId> tokens,
+                                                int64_t pages_known, int64_t tokens_known,
+                                                double token_seconds, Allocate allocate) {
+  if (store_ == nullptr) return nullptr;
+  kv::DiskMatch match = store_->Match(tokens, pages_known);
+  const int64_t page_tokens = pool_.layout().page_tokens;
+  const int64_t gained = pages_known * page_tokens + match.tokens - tokens_known;
+  if (gained <= page_tokens / 2) return nullptr;
+  const double worth = static_cast<double>(gained) * token_seconds;
+  if (token_seconds > 0 && store_->RestoreSeconds(match) > worth) return nullptr;
+  std::vector<kv::PageId> pages;
+  for (size_t i = 0; i < match.pages.size(); ++i) {
+    const kv::PageId page = allocate();
+    if (page == kv::kNoPage) break;
+    pages.push_back(page);
+  }
+  if (pages.size() < match.pages.size()) {
+    ReleasePages(pages);
+    return nullptr;
+  }
+  return Start(std::move(match), std::move(pages), token_seconds > 0 ? worth : 0);
+}
+
+}  // namespace ac::engine
