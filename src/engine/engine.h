@@ -105,7 +105,7 @@ class Engine {
 
   // The engine thread's own.
   const std::unique_ptr<SequenceCache> cache_;
-  bool cache_busy_ = false;  // it restores prefixes although nobody asks for them yet
+  bool cache_busy_ = true;  // it restores prefixes although nobody asks for them yet
   std::deque<SequencePtr> waiting_;
   std::list<SequencePtr> running_;  // in order of arrival
   std::unordered_map<std::string, int64_t> client_tokens_;
