@@ -5,6 +5,7 @@
 // thread's own; the store's threads touch only the bytes of such pages.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -69,6 +70,9 @@ class DiskTier {
   std::span<const TokenId> warming_tokens() const { return warm_tokens_; }
 
  private:
+  // Waiting this long for the disk is never worse than computing.
+  static constexpr double kPatienceSeconds = 0.05;
+
   enum class WarmState { kNotListed, kRunning, kDone };
 
   std::unique_ptr<PendingRestore> Start(kv::DiskMatch match, std::vector<kv::PageId> pages,
@@ -100,7 +104,7 @@ std::unique_ptr<PendingRestore> DiskTier::Begin(std::span<const TokenId> tokens,
   const int64_t page_tokens = pool_.layout().page_tokens;
   const int64_t gained = pages_known * page_tokens + match.tokens - tokens_known;
   if (gained <= page_tokens / 2) return nullptr;
-  const double worth = static_cast<double>(gained) * token_seconds;
+  const double worth = std::max(static_cast<double>(gained) * token_seconds, kPatienceSeconds);
   if (token_seconds > 0 && store_->RestoreSeconds(match) > worth) return nullptr;
   std::vector<kv::PageId> pages;
   for (size_t i = 0; i < match.pages.size(); ++i) {
