@@ -64,7 +64,8 @@ void LocalCall::Fail(const Status& status) {
 
 void LocalCall::FailLocked(const Status& status) {
   if (sink_ == nullptr) return;
-  const int64_t retry_after = status.code() == Code::kOverloaded ? 5 : 0;
+  const int64_t retry_after =
+      status.code() == Code::kOverloaded ? engine_.stats().retry_after_s : 0;
   Emit({.value = chat::Error{.status = status, .retry_after_s = retry_after}});
   sink_ = nullptr;
   for (const engine::RequestId id : requests_) engine_.Cancel(id);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <iterator>
-#include <tuple>
 
 #include "engine/internal/sequence.h"
 #include "engine/internal/sequence_cache.h"
@@ -42,6 +42,8 @@ Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::P
           std::move(pages), tokenizer, clock,
           SequenceCacheOptions{options.prefix_cache, options.disk, options.metrics})),
       pacer_(options.max_step_tokens, options.step_seconds),
+      speculator_(options.speculation),
+      metrics_(options.metrics),
       usable_tokens_(UsableTokens(tokenizer, model.vocab_size())) {
   thread_ = std::thread([this] { Run(); });
 }
@@ -83,6 +85,7 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
   MutexLock lock(mutex_);
   if (stopping_) return Unavailable("[engine] shutting down");
   if (stats_.queued >= options_.max_queued) {
+    metrics_.Refused();
     return Status(Code::kOverloaded, "[engine] " + std::to_string(stats_.queued) +
                                          " requests are waiting; try again later");
   }
@@ -113,6 +116,7 @@ EngineStats Engine::stats() const {
 
 void Engine::Run() {
   while (Drain()) {
+    Expire();
     Admit();
     std::vector<PlannedChunk> plan = Plan();
     if (!plan.empty() && ReservePages(&plan)) Compute(plan);
@@ -160,14 +164,50 @@ bool Engine::Drain() {
   return !stopping;
 }
 
+// Ends what waited or ran longer than it may.
+void Engine::Expire() {
+  const Nanos now = clock_.Now();
+  const auto older = [now](const Sequence& sequence, double limit) {
+    return limit > 0 && Seconds(now - sequence.submitted) > limit;
+  };
+  const auto expire = [&](Sequence& sequence) {
+    if (!sequence.started && older(sequence, options_.queue_timeout_seconds)) {
+      Finish(sequence, FinishReason::kFailed,
+             Status(Code::kOverloaded, "[engine] no place came free in time; try again later"));
+    } else if (older(sequence, options_.request_timeout_seconds)) {
+      Finish(sequence, FinishReason::kFailed,
+             Status(Code::kDeadlineExceeded,
+                    "[engine] the request took longer than engine.request_timeout_s allows; what "
+                    "it computed of its prompt is kept for the next try"));
+    }
+  };
+  for (const auto& sequence : waiting_) expire(*sequence);
+  for (const auto& sequence : running_) expire(*sequence);
+  RemoveFinished();
+}
+
+// The waiting request whose turn it is.
+void Engine::BringNextToFront() {
+  const auto state = [this](const Sequence& sequence) {
+    const auto same_client = [&](const SequencePtr& other) {
+      return other->request.client == sequence.request.client;
+    };
+    return WaitingState{.id = sequence.id,
+                        .priority = sequence.request.priority,
+                        .client_running = static_cast<int>(
+                            std::count_if(running_.begin(), running_.end(), same_client))};
+  };
+  const auto next = std::min_element(
+      waiting_.begin(), waiting_.end(),
+      [&](const auto& a, const auto& b) { return AdmittedBefore(state(*a), state(*b)); });
+  std::iter_swap(waiting_.begin(), next);
+}
+
 void Engine::Admit() {
-  // Interactive requests first, then in order of arrival.
-  std::sort(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
-    return std::tie(a->request.priority, a->id) < std::tie(b->request.priority, b->id);
-  });
   cache_busy_ = cache_->Tend();
   std::deque<SequencePtr> not_yet;
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
+    BringNextToFront();
     Sequence& sequence = *waiting_.front();
     if (!cache_->Prepare(sequence, running_)) {
       not_yet.push_back(std::move(waiting_.front()));
@@ -186,28 +226,18 @@ void Engine::Admit() {
   std::move(not_yet.begin(), not_yet.end(), std::back_inserter(waiting_));
 }
 
-std::vector<PlannedChunk> Engine::Plan() const {
-  std::vector<SequenceState> states;
-  states.reserve(running_.size());
-  for (const auto& sequence : running_) {
-    const auto client = client_tokens_.find(sequence->request.client);
-    states.push_back({.id = sequence->id,
-                      .known_tokens = sequence->known(),
-                      .computed_tokens = sequence->computed,
-                      .prompt_done = sequence->prompt_done(),
-                      .priority = sequence->request.priority,
-                      .client_tokens = client == client_tokens_.end() ? 0 : client->second});
-  }
-  return PlanStep(states, pacer_.Limits());
-}
-
 // Gives every planned chunk its pages. A chunk that finds none preempts the newest sequence after
 // it; when it is itself the newest it waits, and when it is alone the request cannot be served.
 bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
-  for (const PlannedChunk& chunk : *plan) {
+  for (PlannedChunk& chunk : *plan) {
     Sequence* sequence = FindRunning(chunk.id);
     if (sequence == nullptr) continue;  // preempted for an earlier chunk
     while (!cache_->Grow(*sequence, chunk.begin + chunk.count)) {
+      if (chunk.drafted > 0) {  // guesses are worth no one else's pages
+        chunk.count -= chunk.drafted;
+        chunk.drafted = 0;
+        continue;
+      }
       Sequence& newest = *running_.back();
       if (running_.size() == 1) {
         Finish(newest, FinishReason::kFailed,
@@ -229,111 +259,6 @@ bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
   return !plan->empty();
 }
 
-void Engine::Compute(const std::vector<PlannedChunk>& plan) {
-  std::vector<model::Chunk> batch;
-  int64_t tokens = 0;
-  for (const PlannedChunk& chunk : plan) {
-    const Sequence& sequence = *Find(chunk.id);
-    batch.push_back(
-        {.tokens = std::span(sequence.tokens)
-                       .subspan(static_cast<size_t>(chunk.begin), static_cast<size_t>(chunk.count)),
-         .position = chunk.begin,
-         .pages = sequence.pages,
-         .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone});
-    tokens += chunk.count;
-  }
-  const size_t vocab = static_cast<size_t>(model_.vocab_size());
-  logits_.resize(static_cast<size_t>(model::CountLogitRows(batch)) * vocab);
-  const Nanos begin = clock_.Now();
-  const Status status = model_.Forward(batch, cache_->pool(), logits_.data());
-  pacer_.Observe(tokens, Seconds(clock_.Now() - begin));
-  size_t row = 0;
-  for (const PlannedChunk& chunk : plan) {
-    Sequence& sequence = *Find(chunk.id);
-    if (!status.ok()) {
-      // Nothing of the batch was computed; what was there before stays good.
-      Finish(sequence, FinishReason::kFailed, status);
-      continue;
-    }
-    std::span<const float> logits;
-    if (chunk.samples) logits = std::span(logits_).subspan(row++ * vocab, vocab);
-    Commit(sequence, chunk, logits);
-  }
-}
-
-void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits) {
-  sequence.computed += chunk.count;
-  client_tokens_[sequence.request.client] += chunk.count;
-  if (!sequence.prompt_done()) {
-    sequence.sink->OnProgress(sequence.computed,
-                              static_cast<int64_t>(sequence.request.prompt.size()));
-  }
-  if (!chunk.samples) return;
-  // The prompt's full pages are complete now: another request may share them at once.
-  if (!sequence.prompt_done()) cache_->Publish(sequence, /*finished=*/false);
-  Result<SampledToken> sampled =
-      sequence.sampler.Sample(logits, AllowedTokens(sequence), sequence.request.top_logprobs);
-  if (!sampled.ok()) {
-    Finish(sequence, FinishReason::kFailed, sampled.status());
-    return;
-  }
-  AcceptToken(sequence, *sampled);
-  if (!sequence.finished) AcceptForcedTokens(sequence);
-}
-
-std::span<const uint64_t> Engine::AllowedTokens(const Sequence& sequence) {
-  if (sequence.constraint == nullptr) return usable_tokens_;
-  const std::span<const uint64_t> allowed = sequence.constraint->Allowed();
-  if (allowed.empty()) return usable_tokens_;
-  allowed_tokens_.assign(static_cast<size_t>(model_.vocab_size() + 63) / 64, 0);
-  const size_t words = std::min(allowed.size(), allowed_tokens_.size());
-  for (size_t i = 0; i < words; ++i) {
-    allowed_tokens_[i] = usable_tokens_.empty() ? allowed[i] : allowed[i] & usable_tokens_[i];
-  }
-  return allowed_tokens_;
-}
-
-// Appends what the constraint leaves no choice about; the next forward pass reads all of it at
-// once. Not where log-probabilities were asked for: those need the model's opinion of each token.
-void Engine::AcceptForcedTokens(Sequence& sequence) {
-  if (sequence.constraint == nullptr || sequence.request.top_logprobs >= 0) return;
-  for (const TokenId token : sequence.constraint->Forced()) {
-    if (sequence.finished) return;
-    AcceptToken(sequence, {.id = token, .logprobs = {}});
-  }
-}
-
-void Engine::AcceptToken(Sequence& sequence, const SampledToken& sampled) {
-  const GenerateRequest& request = sequence.request;
-  if (sequence.constraint != nullptr && !sequence.constraint->Accept(sampled.id)) {
-    Finish(sequence, FinishReason::kFailed,
-           Internal("[engine] token " + std::to_string(sampled.id) +
-                    " was chosen against the reply's grammar"));
-    return;
-  }
-  if (sequence.outputs == 0) sequence.first_token = clock_.Now();
-  sequence.sampler.Accept(sampled.id);
-  sequence.tokens.push_back(sampled.id);
-  ++sequence.outputs;
-  const bool ends = !request.ignore_end_tokens &&
-                    (tokenizer_.IsEndOfGeneration(sampled.id) ||
-                     std::find(request.stop_tokens.begin(), request.stop_tokens.end(),
-                               sampled.id) != request.stop_tokens.end());
-  TokenEvent event;
-  event.id = sampled.id;
-  event.logprobs = sampled.logprobs;
-  if (!ends) event.text = sequence.stops.Push(sequence.decoder.Push(sampled.id));
-  sequence.sink->OnToken(event);
-  if (ends) {
-    Finish(sequence, FinishReason::kEndToken);
-  } else if (sequence.stops.matched()) {
-    Finish(sequence, FinishReason::kStopString);
-  } else if (sequence.outputs >= sequence.max_outputs) {
-    const bool asked = request.max_tokens > 0 && sequence.outputs >= request.max_tokens;
-    Finish(sequence, asked ? FinishReason::kMaxTokens : FinishReason::kContextFull);
-  }
-}
-
 // Sends a running sequence back to the queue. What it computed stays in the cache as long as there
 // is room, so it usually comes back without computing everything again.
 void Engine::Preempt(Sequence& sequence) {
@@ -343,6 +268,7 @@ void Engine::Preempt(Sequence& sequence) {
                                [&](const auto& s) { return s.get() == &sequence; });
   waiting_.push_front(std::move(*it));
   running_.erase(it);
+  metrics_.Preempted();
   MutexLock lock(mutex_);
   ++stats_.preemptions;
 }
@@ -370,6 +296,11 @@ void Engine::Finish(Sequence& sequence, FinishReason reason, Status status) {
     info.decode = now - prefilled;
     cache_->Observe(&info);
   }
+  metrics_.Finished(info);
+  if (sequence.outputs > 0) {
+    const double took = Seconds(info.prefill + info.decode);
+    request_seconds_ = request_seconds_ == 0 ? took : 0.8 * request_seconds_ + 0.2 * took;
+  }
   sequence.sink->OnFinish(info);
 }
 
@@ -384,8 +315,6 @@ void Engine::RemoveFinished() {
   };
   std::erase_if(running_, count);
   std::erase_if(waiting_, count);
-  // Fairness looks at what runs now; clients that left start afresh.
-  if (running_.empty() && waiting_.empty()) client_tokens_.clear();
 }
 
 Sequence* Engine::FindRunning(RequestId id) const {
@@ -404,12 +333,32 @@ Sequence* Engine::Find(RequestId id) const {
 }
 
 void Engine::UpdateStats() {
-  MutexLock lock(mutex_);
-  stats_.running = static_cast<int64_t>(running_.size());
-  stats_.queued = static_cast<int64_t>(waiting_.size() + submitted_.size());
-  stats_.pages_total = cache_->pool().total_pages();
-  stats_.pages_free = cache_->pool().free_pages();
-  stats_.pages_cached = cache_->cached_pages();
+  EngineMetrics::Levels levels{.queued = 0,
+                               .running = static_cast<int64_t>(running_.size()),
+                               .prompt_tokens_waiting = 0,
+                               .pages_total = cache_->pool().total_pages(),
+                               .pages_free = cache_->pool().free_pages(),
+                               .pages_cached = cache_->cached_pages()};
+  for (const auto& sequence : running_) {
+    if (!sequence->prompt_done()) {
+      levels.prompt_tokens_waiting += sequence->known() - sequence->computed;
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    levels.queued = static_cast<int64_t>(waiting_.size() + submitted_.size());
+    stats_.running = levels.running;
+    stats_.queued = levels.queued;
+    stats_.pages_total = levels.pages_total;
+    stats_.pages_free = levels.pages_free;
+    stats_.pages_cached = levels.pages_cached;
+    // Everybody in the queue takes a turn before the next one.
+    constexpr double kLongestWait = 120;
+    const double turns = 1 + static_cast<double>(levels.queued) / options_.max_running;
+    stats_.retry_after_s =
+        static_cast<int64_t>(std::clamp(std::ceil(turns * request_seconds_), 1.0, kLongestWait));
+  }
+  metrics_.Set(levels);
 }
 
 }  // namespace ac::engine

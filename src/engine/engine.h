@@ -17,9 +17,12 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/status.h"
+#include "engine/engine_metrics.h"
 #include "engine/forward_model.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
+#include "engine/speculation.h"
+#include "engine/step_pacer.h"
 #include "kv/disk_store.h"
 #include "kv/page_pool.h"
 #include "obs/metrics.h"
@@ -38,6 +41,10 @@ struct EngineOptions {
   // A step aims at this long, so that cancellation and other streams wait no longer.
   double step_seconds = 0.2;
   bool prefix_cache = true;
+  Speculation speculation = Speculation::kAuto;
+  // 0: no limit. A request that waits or runs longer fails with kOverloaded or kDeadlineExceeded.
+  double queue_timeout_seconds = 0;
+  double request_timeout_seconds = 0;
   obs::Metrics* metrics = nullptr;      // must outlive the engine
   std::shared_ptr<kv::DiskStore> disk;  // null: the cache lives in memory only
 };
@@ -53,6 +60,9 @@ struct EngineStats {
   uint64_t cached_tokens = 0;  // of these, not computed again
   uint64_t output_tokens = 0;
   uint64_t preemptions = 0;
+  uint64_t guessed_tokens = 0;  // computed by speculation
+  uint64_t guessed_right = 0;   // of these, accepted
+  int64_t retry_after_s = 1;    // when a refused client may find a place
 };
 
 class Engine {
@@ -80,13 +90,20 @@ class Engine {
   // The main loop and its stages, in order of use.
   void Run();
   bool Drain();
+  void Expire();
   void Admit();
-  std::vector<PlannedChunk> Plan() const;
+  void BringNextToFront();
+  std::vector<PlannedChunk> Plan();
+  void CountActiveClients();
   bool ReservePages(std::vector<PlannedChunk>* plan);
-  void Compute(const std::vector<PlannedChunk>& plan);
+  void Compute(std::span<const PlannedChunk> plan);
+  model::Chunk InputOf(Sequence& sequence, const PlannedChunk& chunk) const;
+  void ComputeFailed(std::span<const PlannedChunk> plan, const Status& status);
   void Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);
+  void SampleChunk(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);
   // The usable tokens that the sequence's constraint allows now; valid until the next call.
   std::span<const uint64_t> AllowedTokens(const Sequence& sequence);
+  void CountGuesses(int computed, int right);
   void AcceptToken(Sequence& sequence, const SampledToken& sampled);
   void AcceptForcedTokens(Sequence& sequence);
 
@@ -107,10 +124,13 @@ class Engine {
   const std::unique_ptr<SequenceCache> cache_;
   bool cache_busy_ = true;  // it restores prefixes although nobody asks for them yet
   std::deque<SequencePtr> waiting_;
-  std::list<SequencePtr> running_;  // in order of arrival
-  std::unordered_map<std::string, int64_t> client_tokens_;
+  std::list<SequencePtr> running_;                          // in order of arrival
+  std::unordered_map<std::string, int64_t> client_tokens_;  // computed for each that runs
   std::vector<float> logits_;
   StepPacer pacer_;
+  Speculator speculator_;
+  const EngineMetrics metrics_;
+  double request_seconds_ = 0;  // that a request took lately, once it was admitted
   // Bit i: token i may be generated. Rows of the output matrix beyond the vocabulary and unused
   // entries are no text. Empty when every token may.
   std::vector<uint64_t> usable_tokens_;

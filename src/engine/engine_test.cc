@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
 
 #include "support/collecting_sink.h"
@@ -303,6 +304,112 @@ TEST_F(EngineTest, DestructionAnswersEverybody) {
   }
   engine_.reset();
   for (const auto& sink : sinks) EXPECT_EQ(sink->finishes, 1);
+}
+
+TEST_F(EngineTest, AFailedStepFailsOnlyTheRequestThatCausedIt) {
+  Start(4096);
+  model_.on_forward = [&](std::span<const model::Chunk> batch) {
+    for (const model::Chunk& chunk : batch) {
+      for (const TokenId token : chunk.tokens) {
+        if (token == 63) return Internal("injected");
+      }
+    }
+    return OkStatus();
+  };
+  std::vector<std::shared_ptr<CollectingSink>> sinks;
+  std::vector<std::vector<TokenId>> prompts;
+  for (int i = 0; i < 12; ++i) {
+    prompts.push_back({i, 1, i == 5 ? 63 : 2});
+    GenerateRequest request = Greedy(prompts.back(), 20);
+    request.sampling.logit_bias = {{63, -std::numeric_limits<float>::infinity()}};
+    sinks.push_back(std::make_shared<CollectingSink>());
+    ASSERT_TRUE(engine_->Submit(request, sinks.back()).ok());
+  }
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    ASSERT_TRUE(sinks[i]->Wait());
+    EXPECT_EQ(sinks[i]->info.reason, i == 5 ? FinishReason::kFailed : FinishReason::kMaxTokens);
+    EXPECT_EQ(sinks[i]->info.output_tokens, i == 5 ? 0 : 20);
+  }
+}
+
+TEST_F(EngineTest, ALogitThatIsNoNumberFailsItsRequestOnly) {
+  class Damaged : public ToyModel {
+   public:
+    void WriteLogits(std::span<const int32_t> seen, float* logits) const override {
+      ToyModel::WriteLogits(seen, logits);
+      if (seen.front() == 9) logits[3] = std::numeric_limits<float>::quiet_NaN();
+    }
+  } damaged;
+  Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 64);
+  ASSERT_TRUE(pool.ok());
+  Engine engine(damaged, *tokenizer_, std::move(pool).value(), {});
+  auto bad = std::make_shared<CollectingSink>();
+  auto good = std::make_shared<CollectingSink>();
+  ASSERT_TRUE(engine.Submit(Greedy({9, 2}, 5), bad).ok());
+  ASSERT_TRUE(engine.Submit(Greedy({8, 2}, 5), good).ok());
+  ASSERT_TRUE(bad->Wait() && good->Wait());
+  EXPECT_EQ(bad->info.status.code(), Code::kDataLoss);
+  EXPECT_EQ(good->tokens, damaged.Continue({8, 2}, 5));
+}
+
+TEST_F(EngineTest, ARequestEndsWithItsTimeAndKeepsWhatItComputed) {
+  FakeClock clock;
+  Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 512);
+  ASSERT_TRUE(pool.ok());
+  Engine engine(model_, *tokenizer_, std::move(pool).value(), {.request_timeout_seconds = 10},
+                clock);
+  model_.on_forward = [&](std::span<const model::Chunk>) {
+    clock.Advance(std::chrono::seconds(1));
+    return OkStatus();
+  };
+  auto sink = std::make_shared<CollectingSink>();
+  ASSERT_TRUE(engine.Submit(Greedy({1, 2, 3, 4, 5, 6, 7, 8, 9}, 1000), sink).ok());
+  ASSERT_TRUE(sink->Wait());
+  EXPECT_EQ(sink->info.status.code(), Code::kDeadlineExceeded);
+  EXPECT_GE(sink->info.output_tokens, 5);
+  auto retry = std::make_shared<CollectingSink>();
+  ASSERT_TRUE(engine.Submit(Greedy({1, 2, 3, 4, 5, 6, 7, 8, 9}, 2), retry).ok());
+  ASSERT_TRUE(retry->Wait());
+  EXPECT_EQ(retry->cached_tokens, 8);
+}
+
+TEST_F(EngineTest, ARequestThatFindsNoPlaceInTimeIsToldToRetry) {
+  FakeClock clock;
+  Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 512);
+  ASSERT_TRUE(pool.ok());
+  Engine engine(model_, *tokenizer_, std::move(pool).value(),
+                {.max_running = 1, .queue_timeout_seconds = 10}, clock);
+  model_.on_forward = [&](std::span<const model::Chunk>) {
+    clock.Advance(std::chrono::seconds(1));
+    return OkStatus();
+  };
+  auto first = std::make_shared<CollectingSink>();
+  auto second = std::make_shared<CollectingSink>();
+  ASSERT_TRUE(engine.Submit(Greedy({1, 2}, 100), first).ok());
+  ASSERT_TRUE(engine.Submit(Greedy({3, 4}, 100), second).ok());
+  ASSERT_TRUE(second->Wait());
+  EXPECT_EQ(second->info.status.code(), Code::kOverloaded);
+  ASSERT_TRUE(first->Wait());
+  EXPECT_EQ(first->info.output_tokens, 100);
+  EXPECT_GE(engine.stats().retry_after_s, 1);
+}
+
+TEST_F(EngineTest, MetricsTellTheSameAsTheReplies) {
+  obs::Metrics metrics;
+  Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 512);
+  ASSERT_TRUE(pool.ok());
+  auto sink = std::make_shared<CollectingSink>();
+  {
+    Engine engine(model_, *tokenizer_, std::move(pool).value(), {.metrics = &metrics});
+    ASSERT_TRUE(engine.Submit(Greedy({1, 2, 3}, 7), sink).ok());
+    ASSERT_TRUE(sink->Wait());
+  }
+  const std::string text = metrics.RenderPrometheus();
+  EXPECT_NE(text.find("anyclaude_engine_prompt_tokens_total 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("anyclaude_engine_output_tokens_total 7\n"), std::string::npos);
+  EXPECT_NE(text.find("anyclaude_engine_requests_total{reason=\"max_tokens\"} 1\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("anyclaude_engine_kv_total_pages 512\n"), std::string::npos);
 }
 
 // Random conversations that branch, get cancelled and compete for little memory: every text must be

@@ -6,64 +6,75 @@
 namespace ac::engine {
 namespace {
 
-PlannedChunk ChunkOf(const SequenceState& sequence, int64_t budget) {
+// A smaller piece of a prompt costs about as much: it reads all weights.
+constexpr int64_t kMinPromptTokens = 8;
+
+PlannedChunk DecodeChunk(const SequenceState& sequence) {
   const int64_t missing = sequence.known_tokens - sequence.computed_tokens;
-  const int64_t count = std::min(missing, budget);
-  return {sequence.id, sequence.computed_tokens, static_cast<int>(count), count == missing};
+  return {.id = sequence.id,
+          .begin = sequence.computed_tokens,
+          .count = static_cast<int>(missing) + sequence.drafted_tokens,
+          .samples = true,
+          .is_prompt = false,
+          .drafted = sequence.drafted_tokens};
 }
 
-// Below this a step costs about as much as it reads weights, whatever it computes.
-constexpr int kMinStepTokens = 16;
-// Small steps say more about fixed costs than about the price of a token.
-constexpr int kMinObservedTokens = 8;
-// Share of a step that prompts may take from others' streams.
-constexpr int kMixedShare = 4;
+PlannedChunk PromptChunk(const SequenceState& sequence, int64_t most) {
+  const int64_t missing = sequence.known_tokens - sequence.computed_tokens;
+  const int64_t count = std::min(missing, most);
+  return {.id = sequence.id,
+          .begin = sequence.computed_tokens,
+          .count = static_cast<int>(count),
+          .samples = count == missing,
+          .is_prompt = true,
+          .drafted = 0};
+}
 
 }  // namespace
-
-StepLimits StepPacer::Limits() const {
-  // Until something was measured, start small: the first step also finds the speed.
-  int tokens = std::min(max_tokens_, 64);
-  if (seconds_per_token_ > 0) {
-    const double fitting = target_seconds_ / seconds_per_token_;
-    tokens = static_cast<int>(
-        std::clamp(fitting, double{kMinStepTokens}, static_cast<double>(max_tokens_)));
-  }
-  return {.max_tokens = tokens,
-          .mixed_prefill_tokens = std::max(kMinStepTokens, tokens / kMixedShare)};
-}
-
-void StepPacer::Observe(int64_t tokens, double seconds) {
-  if (tokens < kMinObservedTokens) return;
-  const double now = seconds / static_cast<double>(tokens);
-  seconds_per_token_ = seconds_per_token_ == 0 ? now : 0.5 * seconds_per_token_ + 0.5 * now;
-}
 
 std::vector<PlannedChunk> PlanStep(std::span<const SequenceState> sequences,
                                    const StepLimits& limits) {
   std::vector<PlannedChunk> plan;
   std::vector<const SequenceState*> prompts;
-  int64_t budget = limits.max_tokens;
+  int64_t tokens = limits.max_tokens;
   for (const SequenceState& sequence : sequences) {
     if (sequence.known_tokens <= sequence.computed_tokens) continue;
-    if (!sequence.prompt_done) {
+    if (sequence.decoding()) {
+      plan.push_back(DecodeChunk(sequence));
+      tokens -= plan.back().count;
+    } else {
       prompts.push_back(&sequence);
-      continue;
     }
-    plan.push_back(ChunkOf(sequence, std::max<int64_t>(budget, 1)));
-    budget -= plan.back().count;
   }
-  if (!plan.empty()) budget = std::min<int64_t>(budget, limits.mixed_prefill_tokens);
   // `prompts` points into `sequences`, so the address is the order of arrival.
   std::sort(prompts.begin(), prompts.end(), [](const SequenceState* a, const SequenceState* b) {
     return std::tie(a->priority, a->client_tokens, a) < std::tie(b->priority, b->client_tokens, b);
   });
+  const PromptShare& share = plan.empty() ? limits.alone : limits.mixed;
+  double seconds = share.seconds;
+  if (seconds <= 0) return plan;
   for (const SequenceState* sequence : prompts) {
-    if (budget <= 0) break;
-    plan.push_back(ChunkOf(*sequence, budget));
-    budget -= plan.back().count;
+    if (tokens <= 0) break;
+    int64_t most = tokens;
+    if (share.prices != nullptr) {
+      const int64_t fitting = share.prices->Fitting(sequence->computed_tokens, seconds);
+      const bool first = seconds == share.seconds;
+      if (fitting < kMinPromptTokens && !first) break;
+      most = std::min(most, std::max(fitting, kMinPromptTokens));
+    }
+    plan.push_back(PromptChunk(*sequence, most));
+    tokens -= plan.back().count;
+    if (share.prices != nullptr) {
+      seconds -=
+          static_cast<double>(plan.back().count) * share.prices->At(sequence->computed_tokens);
+    }
   }
   return plan;
+}
+
+bool AdmittedBefore(const WaitingState& a, const WaitingState& b) {
+  return std::tie(a.priority, a.client_running, a.id) <
+         std::tie(b.priority, b.client_running, b.id);
 }
 
 }  // namespace ac::engine

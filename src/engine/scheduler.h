@@ -1,17 +1,20 @@
 // Decides what each step of the engine computes. Pure: values in, a plan out.
 //
 // Rules, in order:
-//   1. Every sequence that is decoding gets its next token in every step: streams never starve.
-//   2. What is left of the step's token budget goes to prompts, interactive requests before
-//      background ones, then the client that was served least, then first come.
-//   3. While somebody is decoding, prompts get at most `mixed_prefill_tokens` per step, so that a
-//      long prompt stretches the gaps between another stream's tokens by a bounded time.
+//   1. Every sequence that is decoding gets its next token, and what was drafted behind it, in
+//      every step: streams never starve.
+//   2. What is left of the step's budget goes to prompts, interactive requests before background
+//      ones, then the client that was served least, then first come.
+//   3. While somebody is decoding, prompts get only as much as the mixed share's time allows, so
+//      that a long prompt stretches the gaps between another stream's tokens by a bounded time.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "engine/prompt_prices.h"
 
 namespace ac::engine {
 
@@ -22,43 +25,51 @@ struct SequenceState {
   uint64_t id = 0;
   int64_t known_tokens = 0;     // prompt plus generated so far
   int64_t computed_tokens = 0;  // of these, with keys and values in the cache
+  int drafted_tokens = 0;       // guessed behind the known ones
   bool prompt_done = false;     // at least one token was sampled
   Priority priority = Priority::kInteractive;
   int64_t client_tokens = 0;  // tokens computed lately for this sequence's client
+
+  // A grammar may append a few tokens at once; what a preemption lost is computed like a prompt.
+  static constexpr int64_t kMostDecoded = 64;
+  bool decoding() const { return prompt_done && known_tokens - computed_tokens <= kMostDecoded; }
+};
+
+// Time that prompts may take in one step, and what it buys.
+struct PromptShare {
+  double seconds = 1e9;
+  const PromptPrices* prices = nullptr;  // null: time does not matter
 };
 
 struct StepLimits {
-  int max_tokens = 512;           // in one step
-  int mixed_prefill_tokens = 64;  // of these for prompts while others decode
+  int max_tokens = 512;  // in one step
+  PromptShare alone;
+  PromptShare mixed;  // while others decode; no seconds: no prompts
 };
 
 struct PlannedChunk {
   uint64_t id = 0;
   int64_t begin = 0;  // first position to compute
   int count = 0;
-  bool samples = false;  // the chunk reaches the end of what is known: its last logits are needed
+  bool samples = false;    // the chunk reaches the end of what is known: its logits are needed
+  bool is_prompt = false;  // many tokens, in no hurry
+  int drafted = 0;         // of `count`: guessed tokens at the end
   friend bool operator==(const PlannedChunk&, const PlannedChunk&) = default;
-};
-
-// Learns how long a token of prompt takes and sizes steps accordingly: a step that is too long
-// delays cancellations and other streams, one that is too short reads the weights too often.
-class StepPacer {
- public:
-  StepPacer(int max_tokens, double target_seconds)
-      : max_tokens_(max_tokens), target_seconds_(target_seconds) {}
-
-  StepLimits Limits() const;
-  // After a step that computed `tokens` in `seconds`.
-  void Observe(int64_t tokens, double seconds);
-
- private:
-  const int max_tokens_;
-  const double target_seconds_;
-  double seconds_per_token_ = 0;  // 0: nothing measured yet
 };
 
 // `sequences` in order of arrival. Every chunk has count >= 1; an empty plan means nothing to do.
 std::vector<PlannedChunk> PlanStep(std::span<const SequenceState> sequences,
                                    const StepLimits& limits);
+
+// A request that waits for a place among the running ones.
+struct WaitingState {
+  uint64_t id = 0;
+  Priority priority = Priority::kInteractive;
+  int client_running = 0;  // sequences of its client that run already
+};
+
+// Whether `a` is admitted before `b`: interactive first, then the client with the fewest running
+// sequences, then first come.
+bool AdmittedBefore(const WaitingState& a, const WaitingState& b);
 
 }  // namespace ac::engine

@@ -21,15 +21,15 @@ TEST(Scheduler, NothingToDoGivesAnEmptyPlan) {
 
 TEST(Scheduler, ALongPromptIsCutIntoChunksAndOnlyTheLastSamples) {
   const SequenceState first[] = {Prompt(1, 1000)};
-  EXPECT_EQ(PlanStep(first, {.max_tokens = 512}), (Plan{{1, 0, 512, false}}));
+  EXPECT_EQ(PlanStep(first, {.max_tokens = 512}), (Plan{{1, 0, 512, false, true}}));
   const SequenceState second[] = {Prompt(1, 1000, 512)};
-  EXPECT_EQ(PlanStep(second, {.max_tokens = 512}), (Plan{{1, 512, 488, true}}));
+  EXPECT_EQ(PlanStep(second, {.max_tokens = 512}), (Plan{{1, 512, 488, true, true}}));
 }
 
 TEST(Scheduler, EveryDecodingSequenceGetsItsTokenFirst) {
   const SequenceState state[] = {Prompt(1, 1000), Decoding(2, 10), Decoding(3, 20)};
-  EXPECT_EQ(PlanStep(state, {.max_tokens = 512, .mixed_prefill_tokens = 64}),
-            (Plan{{2, 10, 1, true}, {3, 20, 1, true}, {1, 0, 64, false}}));
+  EXPECT_EQ(PlanStep(state, {.max_tokens = 64}),
+            (Plan{{2, 10, 1, true}, {3, 20, 1, true}, {1, 0, 62, false, true}}));
 }
 
 TEST(Scheduler, DecodingGoesOnEvenWhenTheBudgetIsUsedUp) {
@@ -40,14 +40,14 @@ TEST(Scheduler, DecodingGoesOnEvenWhenTheBudgetIsUsedUp) {
 TEST(Scheduler, ShortPromptsShareAStep) {
   const SequenceState state[] = {Prompt(1, 100), Prompt(2, 100), Prompt(3, 400)};
   EXPECT_EQ(PlanStep(state, {.max_tokens = 512}),
-            (Plan{{1, 0, 100, true}, {2, 0, 100, true}, {3, 0, 312, false}}));
+            (Plan{{1, 0, 100, true, true}, {2, 0, 100, true, true}, {3, 0, 312, false, true}}));
 }
 
 TEST(Scheduler, InteractiveComesBeforeBackground) {
   SequenceState background = Prompt(1, 100);
   background.priority = Priority::kBackground;
   const SequenceState state[] = {background, Prompt(2, 600)};
-  EXPECT_EQ(PlanStep(state, {.max_tokens = 512}), (Plan{{2, 0, 512, false}}));
+  EXPECT_EQ(PlanStep(state, {.max_tokens = 512}), (Plan{{2, 0, 512, false, true}}));
 }
 
 TEST(Scheduler, TheClientServedLeastComesFirst) {
@@ -56,26 +56,55 @@ TEST(Scheduler, TheClientServedLeastComesFirst) {
   SequenceState modest = Prompt(2, 600);
   modest.client_tokens = 10;
   const SequenceState state[] = {greedy, modest};
-  EXPECT_EQ(PlanStep(state, {.max_tokens = 512}), (Plan{{2, 0, 512, false}}));
+  EXPECT_EQ(PlanStep(state, {.max_tokens = 512}), (Plan{{2, 0, 512, false, true}}));
 }
 
-TEST(StepPacer, SizesStepsToTheTargetTime) {
-  StepPacer pacer(512, 0.2);
-  EXPECT_EQ(pacer.Limits().max_tokens, 64);
-  for (int i = 0; i < 20; ++i) pacer.Observe(64, 0.064);  // 1 ms a token
-  EXPECT_NEAR(pacer.Limits().max_tokens, 200, 1);
-  EXPECT_NEAR(pacer.Limits().mixed_prefill_tokens, 50, 1);
-  for (int i = 0; i < 20; ++i) pacer.Observe(64, 0.0001);
-  EXPECT_EQ(pacer.Limits().max_tokens, 512);
-  for (int i = 0; i < 20; ++i) pacer.Observe(64, 64.0);
-  EXPECT_EQ(pacer.Limits().max_tokens, 16);
+TEST(Scheduler, DraftedTokensRunBehindTheKnownOne) {
+  SequenceState drafting = Decoding(1, 10);
+  drafting.drafted_tokens = 4;
+  EXPECT_EQ(PlanStep({&drafting, 1}, {}), (Plan{{1, 10, 5, true, false, 4}}));
 }
 
-TEST(StepPacer, IgnoresStepsThatOnlyDecode) {
-  StepPacer pacer(512, 0.2);
-  for (int i = 0; i < 20; ++i) pacer.Observe(64, 0.064);
-  pacer.Observe(1, 10.0);
-  EXPECT_NEAR(pacer.Limits().max_tokens, 200, 1);
+TEST(Scheduler, WhatAPreemptionLostIsComputedLikeAPrompt) {
+  SequenceState back = Decoding(1, 5000);
+  back.computed_tokens = 100;
+  back.drafted_tokens = 3;
+  EXPECT_EQ(PlanStep({&back, 1}, {.max_tokens = 512}), (Plan{{1, 100, 512, false, true}}));
+}
+
+TEST(Scheduler, WhatAGrammarAppendedRunsWithTheStreams) {
+  SequenceState forced = Decoding(1, 10);
+  forced.known_tokens += 5;
+  EXPECT_EQ(PlanStep({&forced, 1}, {}), (Plan{{1, 10, 6, true}}));
+}
+
+TEST(Scheduler, PromptsWaitWhileTheirShareOfTimeIsNothing) {
+  const SequenceState state[] = {Prompt(1, 1000), Decoding(2, 10)};
+  StepLimits limits;
+  limits.mixed.seconds = 0;
+  EXPECT_EQ(PlanStep(state, limits), (Plan{{2, 10, 1, true}}));
+}
+
+TEST(Scheduler, AShareOfTimeBuysWhatItsPricesSay) {
+  PromptPrices prices;
+  for (int i = 0; i < 20; ++i) prices.Observe({{{0, 100}}}, 0.1);  // 1 ms a token
+  StepLimits limits;
+  limits.alone = {.seconds = 0.2, .prices = &prices};
+  const SequenceState state[] = {Prompt(1, 150), Prompt(2, 1000)};
+  const Plan plan = PlanStep(state, limits);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].count, 150);
+  EXPECT_NEAR(plan[1].count, 50, 1);
+}
+
+TEST(Scheduler, TheClientWithFewestRunningRequestsIsAdmittedFirst) {
+  const WaitingState busy{.id = 1, .client_running = 5};
+  const WaitingState idle{.id = 2, .client_running = 0};
+  WaitingState background{.id = 0, .priority = Priority::kBackground};
+  EXPECT_TRUE(AdmittedBefore(idle, busy));
+  EXPECT_FALSE(AdmittedBefore(busy, idle));
+  EXPECT_TRUE(AdmittedBefore(busy, background));
+  EXPECT_TRUE(AdmittedBefore({.id = 1}, {.id = 2}));
 }
 
 }  // namespace

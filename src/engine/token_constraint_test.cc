@@ -63,7 +63,8 @@ Answer Generate(GenerateRequest request) {
   EXPECT_TRUE(pool.ok());
   Answer answer{std::make_shared<CollectingSink>()};
   {
-    Engine engine(model, *tokenizer, std::move(pool).value(), {});
+    // Guesses would save steps too.
+    Engine engine(model, *tokenizer, std::move(pool).value(), {.speculation = Speculation::kOff});
     EXPECT_TRUE(engine.Submit(std::move(request), answer.sink).ok());
     EXPECT_TRUE(answer.sink->Wait());
   }

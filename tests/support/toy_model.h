@@ -27,10 +27,15 @@ class ToyModel : public engine::ForwardModel {
   }
 
   // The token that follows a sequence.
-  int32_t Next(std::span<const int32_t> tokens) const {
+  virtual int32_t Next(std::span<const int32_t> tokens) const {
     uint32_t hash = 2166136261u;
     for (const int32_t token : tokens) hash = (hash ^ static_cast<uint32_t>(token)) * 16777619u;
     return static_cast<int32_t>((hash >> 8) % static_cast<uint32_t>(vocab_));
+  }
+  // What follows `seen` for sure; a test may make it a distribution.
+  virtual void WriteLogits(std::span<const int32_t> seen, float* logits) const {
+    std::fill_n(logits, vocab_, 0.0f);
+    logits[Next(seen)] = 20.0f;
   }
   std::vector<int32_t> Continue(std::vector<int32_t> tokens, int count) const {
     std::vector<int32_t> out;
@@ -57,14 +62,16 @@ class ToyModel : public engine::ForwardModel {
             static_cast<float>(chunk.tokens[i]);
       }
       if (chunk.logits == model::LogitRows::kNone) continue;
-      std::vector<int32_t> seen;
-      const int64_t end = chunk.position + static_cast<int64_t>(chunk.tokens.size());
-      for (int64_t p = 0; p < end; ++p) {
-        seen.push_back(static_cast<int32_t>(*Slot(pages, chunk, p)));
+      const auto count = static_cast<int64_t>(chunk.tokens.size());
+      const int64_t first = chunk.logits == model::LogitRows::kAll ? 0 : count - 1;
+      for (int64_t i = first; i < count; ++i) {
+        std::vector<int32_t> seen;
+        for (int64_t p = 0; p <= chunk.position + i; ++p) {
+          seen.push_back(static_cast<int32_t>(*Slot(pages, chunk, p)));
+        }
+        WriteLogits(seen, logits);
+        logits += vocab_;
       }
-      std::fill_n(logits, vocab_, 0.0f);
-      logits[Next(seen)] = 20.0f;
-      logits += vocab_;
     }
     return OkStatus();
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/disk_tier.h"
+#include "engine/draft.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/stop_strings.h"
@@ -47,6 +48,8 @@ struct Sequence {
   int64_t outputs = 0;
   int64_t max_outputs = 0;
 
+  Draft draft;  // what the next step computes ahead
+
   std::vector<kv::PageId> pages;            // one reference each
   kv::PrefixCache::Lease lease;             // keeps the shared ones in the tree
   std::unique_ptr<PendingRestore> restore;  // the disk reads more of its tokens
@@ -60,6 +63,8 @@ struct Sequence {
   Nanos first_token{0};
 
   bool prompt_done() const { return outputs > 0; }
+  // The next step gives it a token; it may guess what follows.
+  bool can_guess() const { return !finished && prompt_done() && known() - computed == 1; }
   int64_t known() const { return static_cast<int64_t>(tokens.size()); }
 };
 

@@ -1,0 +1,24 @@
+// What one sequence guesses about its own continuation. Data; speculation.cc fills and judges it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/draft_control.h"
+#include "engine/ngram_index.h"
+
+namespace ac::engine {
+
+struct Draft {
+  NgramIndex index;
+  Acceptance acceptance;
+
+  std::vector<int32_t> guesses;  // of the tokens behind the known ones
+  int agreement = 0;             // tokens before guesses[0] that agree with their source
+  int chosen = 0;                // so many of them are computed in this step
+
+  // The chunk of this step: the last known token, then the chosen guesses.
+  std::vector<int32_t> input;
+};
+
+}  // namespace ac::engine
