@@ -144,14 +144,21 @@ void Kernels::KvWrite(const ac_kv_view& kv, int64_t position, int64_t tokens, co
       kv.page_tokens);
 }
 
-void Kernels::Attention(std::span<const ac_attention> sequences) {
+void Kernels::Attention(std::span<const ac_attention> sequences,
+                        std::span<const SharedPrefix> prefixes) {
+  if (!prefixes.empty()) SharedAttention(sequences, prefixes);
+  std::vector<bool> done(sequences.size(), false);
+  for (const SharedPrefix& prefix : prefixes) {
+    for (const size_t member : prefix.members) done[member] = true;
+  }
   // A unit is one KV head and one block of queries. The last blocks see the longest context, so
   // they go first and the short ones fill the gaps at the end.
   Concatenation units;
   size_t scratch = 0;
-  for (const ac_attention& a : sequences) {
-    units.Append(a.kv.n_kv_heads * CeilDiv(a.tokens, table_.query_block));
-    scratch = std::max(scratch, table_.attention_scratch(&a));
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const ac_attention& a = sequences[i];
+    units.Append(done[i] ? 0 : a.kv.n_kv_heads * CeilDiv(a.tokens, table_.query_block));
+    scratch = std::max(scratch, done[i] ? 0 : table_.attention_scratch(&a));
   }
   ReserveScratch(scratch);
   pool_.ParallelFor(units.total(), 1, [&](int64_t first, int64_t last, int worker) {
@@ -164,6 +171,47 @@ void Kernels::Attention(std::span<const ac_attention> sequences) {
         table_.attention(&a, static_cast<int32_t>(unit % a.kv.n_kv_heads), begin,
                          std::min(begin + table_.query_block, a.tokens),
                          scratch_[static_cast<size_t>(worker)].data());
+      }
+    });
+  });
+}
+
+// A unit is one KV head of a group of sequences. Where the heads are fewer than the threads, groups
+// are cut: each part reads the prefix itself, beside the others.
+void Kernels::SharedAttention(std::span<const ac_attention> sequences,
+                              std::span<const SharedPrefix> prefixes) {
+  struct Group {
+    std::vector<const ac_attention*> members;
+    int64_t shared;
+  };
+  std::vector<Group> groups;
+  Concatenation units;
+  size_t scratch = 0;
+  for (const SharedPrefix& prefix : prefixes) {
+    const int64_t heads = sequences[prefix.members.front()].kv.n_kv_heads;
+    const auto count = static_cast<int64_t>(prefix.members.size());
+    const int64_t wanted =
+        std::max(CeilDiv(count, AC_MAX_SHARING), std::min(CeilDiv(pool_.threads(), heads), count));
+    const int64_t size = CeilDiv(count, wanted);
+    for (int64_t begin = 0; begin < count; begin += size) {
+      Group& group = groups.emplace_back(Group{{}, prefix.positions});
+      for (int64_t i = begin; i < std::min(begin + size, count); ++i) {
+        group.members.push_back(&sequences[prefix.members[static_cast<size_t>(i)]]);
+      }
+      units.Append(heads);
+      scratch =
+          std::max(scratch, table_.shared_attention_scratch(
+                                group.members.data(), static_cast<int32_t>(group.members.size())));
+    }
+  }
+  ReserveScratch(scratch);
+  pool_.ParallelFor(units.total(), 1, [&](int64_t first, int64_t last, int worker) {
+    units.Visit(first, last, [&](size_t index, int64_t from, int64_t to) {
+      const Group& group = groups[index];
+      for (int64_t head = from; head < to; ++head) {
+        table_.shared_attention(group.members.data(), static_cast<int32_t>(group.members.size()),
+                                group.shared, static_cast<int32_t>(head),
+                                scratch_[static_cast<size_t>(worker)].data());
       }
     });
   });

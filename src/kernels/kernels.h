@@ -25,6 +25,12 @@ struct Product {
   int64_t out_stride = 0;       // 0: weights->rows
 };
 
+// Sequences of one Attention() call that begin with the same pages.
+struct SharedPrefix {
+  std::vector<size_t> members;  // their indices
+  int64_t positions = 0;        // a multiple of AC_KV_BLOCK, before the first query of each
+};
+
 class Kernels {
  public:
   Kernels(const ac_kernel_table& table, cpu::ThreadPool& pool);
@@ -39,8 +45,10 @@ class Kernels {
   void RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t n, float* out);
   void Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,
             ac_rope_style style, const float* cos, const float* sin);
-  // Any number of sequences at once.
-  void Attention(std::span<const ac_attention> sequences);
+  // Any number of sequences at once. What `prefixes` name is read once for all its members; none
+  // is member of two.
+  void Attention(std::span<const ac_attention> sequences,
+                 std::span<const SharedPrefix> prefixes = {});
   void KvWrite(const ac_kv_view& kv, int64_t position, int64_t tokens, const float* k,
                const float* v);
   void SiluMul(const float* gate, const float* up, int64_t n, float* out);
@@ -65,6 +73,8 @@ class Kernels {
   // Null when `form` needs no packing or was not packed yet.
   const Packed* FindPacked(const Product& product, int form) const;
   void ReserveScratch(size_t bytes);
+  void SharedAttention(std::span<const ac_attention> sequences,
+                       std::span<const SharedPrefix> prefixes);
 
   const ac_kernel_table& table_;
   cpu::ThreadPool& pool_;

@@ -82,6 +82,9 @@ struct ac_attention {
   struct ac_kv_view kv;
 };
 
+/* Sequences that one call of shared_attention takes. */
+#define AC_MAX_SHARING 32
+
 struct ac_kernel_table {
   const char* name;      /* "ref", "avx2", ...: what ANYCLAUDE_ISA says */
   const char* kv_layout; /* pages may be exchanged only between tables of equal kv_layout */
@@ -114,6 +117,12 @@ struct ac_kernel_table {
   size_t (*attention_scratch)(const struct ac_attention* a);
   void (*attention)(const struct ac_attention* a, int32_t kv_head, int64_t begin, int64_t end,
                     void* scratch);
+  /* The same for all queries of `count` sequences whose first `shared` positions, a multiple of
+   * AC_KV_BLOCK and all seen by every query, lie in the same pages: these are read once. At most
+   * AC_MAX_SHARING sequences, of one shape, without a window. */
+  size_t (*shared_attention_scratch)(const struct ac_attention* const* members, int32_t count);
+  void (*shared_attention)(const struct ac_attention* const* members, int32_t count, int64_t shared,
+                           int32_t kv_head, void* scratch);
   /* out = silu(gate) * up, all [n]; out may be gate. */
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
   /* x += scale * y, both [n] */

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "model/shared_prefix.h"
+
 namespace ac::model {
 namespace {
 
@@ -97,6 +99,7 @@ MoeMlp LoadMoeMlp(TensorLoader& tensors, int index) {
 void Step::Begin(std::span<const Segment> segments, const kv::PageLayout& layout) {
   segments_ = segments;
   layout_ = layout;
+  prefixes_ = FindSharedPrefixes(segments, layout.page_tokens, 2 * kernels_.table().query_block);
   tokens_ = segments.empty() ? 0 : segments.back().row + segments.back().tokens;
   const int64_t half = rope_.dims() / 2;
   cos_.EnsureSize(Size(tokens_, half));
@@ -182,7 +185,9 @@ void Step::Attend(int layer, const Attention& a, const float* h, float* x) {
                          .window = a.window,
                          .kv = view});
   }
-  kernels_.Attention(sequences);
+  // A sliding window leaves the prefix behind.
+  kernels_.Attention(sequences,
+                     a.window > 0 ? std::span<const kernels::SharedPrefix>() : prefixes_);
 
   const kernels::Product out = ToProduct(mixed_.data(), tokens_, a.out, delta_.data());
   kernels_.MatMul({&out, 1});

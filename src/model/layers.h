@@ -15,6 +15,7 @@
 #include "kv/layout.h"
 #include "model/loader.h"
 #include "model/rope.h"
+#include "model/segment.h"
 #include "weights/model_config.h"
 
 namespace ac::model {
@@ -54,14 +55,6 @@ Attention LoadAttention(TensorLoader& tensors, int index, QkvBias bias, QkNorm n
 DenseMlp LoadDenseMlp(TensorLoader& tensors, int index);
 MoeMlp LoadMoeMlp(TensorLoader& tensors, int index);
 
-// Some consecutive tokens of one sequence inside a block.
-struct Segment {
-  int64_t row = 0;  // of its first token in the block
-  int64_t tokens = 0;
-  int64_t position = 0;
-  unsigned char* const* pages = nullptr;  // of the whole sequence
-};
-
 class Step {
  public:
   Step(const weights::ModelConfig& config, const Rope& rope, kernels::Kernels& kernels)
@@ -96,6 +89,7 @@ class Step {
   kernels::Kernels& kernels_;
   std::span<const Segment> segments_;
   kv::PageLayout layout_;
+  std::vector<kernels::SharedPrefix> prefixes_;  // of the segments
   int64_t tokens_ = 0;
 
   AlignedBuffer<float> cos_, sin_;          // [tokens, rope dims / 2]

@@ -149,6 +149,47 @@ TEST_P(BatchTest, EveryRowOfAPromptEqualsTheLastRowOfItsPrefix) {
   }
 }
 
+// Sequences over one cached prefix, as many tokens each as speculation gives them, beside a prompt:
+// reading the prefix once for all of them changes nobody's bits.
+TEST_P(BatchTest, LogitsAreTheSameWhenTheirPrefixIsReadOnceForAll) {
+  const auto& [shape, table, kv_type] = GetParam();
+  auto runner = MustOpen(OpenFile(shape), {.table = table, .kv_type = kv_type});
+  const auto prefix = Tokens(140);
+  const std::ptrdiff_t shared = 128;
+  ModelRunner::Sequence trunk;
+  MustRun(*runner, {{&trunk, prefix, LogitRows::kNone}});
+
+  constexpr int kBranches = 5;
+  std::vector<ModelRunner::Sequence> branches(kBranches);
+  std::vector<std::vector<std::vector<float>>> expected;
+  std::vector<std::vector<TokenId>> tails;
+  for (int i = 0; i < kBranches; ++i) {
+    // All but the last few tokens of a branch, by itself; these together with the others.
+    auto head = Tokens(3 + 20 * i, i + 1);
+    tails.push_back(Tokens(1 + i, i + 40));
+    std::vector<TokenId> whole(prefix.begin(), prefix.begin() + shared);
+    whole.insert(whole.end(), head.begin(), head.end());
+    ModelRunner::Sequence alone;
+    MustRun(*runner, {{&alone, whole, LogitRows::kNone}});
+    expected.push_back(MustRun(*runner, {{&alone, tails.back(), LogitRows::kAll}}));
+    runner->Free(alone);
+    auto& branch = branches[static_cast<size_t>(i)];
+    branch.pages.assign(trunk.pages.begin(), trunk.pages.begin() + shared / kv::kPageTokens);
+    branch.length = shared;
+    MustRun(*runner, {{&branch, head, LogitRows::kNone}});
+  }
+  ModelRunner::Sequence prompt;
+  std::vector<ModelRunner::Input> inputs = {{&prompt, Tokens(80, 9), LogitRows::kNone}};
+  for (size_t i = 0; i < branches.size(); ++i) {
+    inputs.push_back({&branches[i], tails[i], LogitRows::kAll});
+  }
+  const auto together = MustRun(*runner, inputs);
+  size_t row = 0;
+  for (const auto& rows : expected) {
+    for (const auto& logits : rows) EXPECT_EQ(logits, together[row++]);
+  }
+}
+
 std::string_view NameOf(kv::KvType type) {
   return type == kv::KvType::kF32 ? "f32" : type == kv::KvType::kBF16 ? "bf16" : "q8";
 }

@@ -6,6 +6,7 @@
 #include "kernels/simd/kv_write.h"
 #include "kernels/simd/matmul.h"
 #include "kernels/simd/peak.h"
+#include "kernels/simd/shared_attention.h"
 
 extern "C" const ac_kernel_table ac_kernels_avx2 = {
     .name = "avx2",
@@ -22,6 +23,8 @@ extern "C" const ac_kernel_table ac_kernels_avx2 = {
     .kv_write = KvWrite,
     .attention_scratch = AttentionScratchBytes,
     .attention = Attention,
+    .shared_attention_scratch = SharedAttentionScratchBytes,
+    .shared_attention = SharedAttention,
     .silu_mul = SiluMul,
     .add_scaled = AddScaled,
     .softmax = Softmax,

@@ -21,6 +21,9 @@ void KvWrite(const ac_kv_view* kv, int64_t position, int64_t tokens, const float
              const float* v);
 size_t AttentionScratch(const ac_attention* a);
 void Attention(const ac_attention* a, int32_t kv_head, int64_t begin, int64_t end, void* scratch);
+size_t SharedAttentionScratch(const ac_attention* const* members, int32_t count);
+void SharedAttention(const ac_attention* const* members, int32_t count, int64_t shared,
+                     int32_t kv_head, void* scratch);
 
 void RmsNorm(const float* x, const float* weight, float eps, int64_t rows, int64_t n, float* out);
 void Rope(float* x, int64_t tokens, int32_t n_heads, int32_t head_dim, int32_t dims,

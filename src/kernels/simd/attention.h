@@ -203,15 +203,18 @@ inline void PrefetchRows(const KvRows& kv) {
   }
 }
 
+// Expanding the values pays when they are used often; and vectors must not reach past a row.
+inline bool ExpandsValues(const ac_kv_view& kv, int64_t rows) {
+  return rows > 2 * kRowBlock || kv.head_dim % (kLanes * kWidth) != 0;
+}
+
+// Keys from `first`, a multiple of kKeys, to `last`.
 template <ac_kv_type kType>
 void AttendPages(const ac_attention* a, int32_t kv_head, const QueryBlock& block, int64_t rows,
-                 int64_t last, const AttentionScratch& s) {
+                 int64_t first, int64_t last, const AttentionScratch& s) {
   const ac_kv_view& kv = a->kv;
-  // Expanding the values pays when they are used often; and vectors must not reach past a row.
-  const bool expand = rows > 2 * kRowBlock || kv.head_dim % (kLanes * kWidth) != 0;
-  const int64_t oldest = a->window > 0 ? block.Position(0) - a->window + 1 : 0;
-  // Blocks of keys begin at the same positions for every query.
-  for (int64_t key = oldest > 0 ? oldest / kKeys * kKeys : 0; key <= last; key += kKeys) {
+  const bool expand = ExpandsValues(kv, rows);
+  for (int64_t key = first; key <= last; key += kKeys) {
     const int count = static_cast<int>(last - key + 1 < kKeys ? last - key + 1 : kKeys);
     KeyBlock keys{key, count, s.keys, RowsAt<kType>(kv, kv.value_offset, kv_head, key)};
     if (key + kKeys <= last) {
@@ -230,34 +233,50 @@ void AttendPages(const ac_attention* a, int32_t kv_head, const QueryBlock& block
   }
 }
 
-void Attention(const ac_attention* a, int32_t kv_head, int64_t begin, int64_t end, void* scratch) {
-  const AttentionScratch s = AttentionScratchOf(a, scratch);
-  const int32_t group = a->n_heads / a->kv.n_kv_heads;
-  const QueryBlock block{a, int64_t{kv_head} * group * a->kv.head_dim, begin, group};
-  const int64_t rows = (end - begin) * group;
-  const int64_t dim = PaddedDim(a->kv.head_dim);
-  memset(s.sums, 0, static_cast<size_t>(rows * dim) * sizeof(float));
+inline void BeginRows(const ac_attention* a, int64_t rows, const AttentionScratch& s) {
+  memset(s.sums, 0, static_cast<size_t>(rows * PaddedDim(a->kv.head_dim)) * sizeof(float));
   for (int64_t r = 0; r < rows; ++r) {
     s.max[r] = kMinusInfinity;
     s.total[r] = 0;
   }
+}
+
+inline void FinishRows(const QueryBlock& block, int64_t rows, const AttentionScratch& s) {
+  const int32_t head_dim = block.a->kv.head_dim;
+  const int64_t dim = PaddedDim(head_dim);
+  for (int64_t r = 0; r < rows; ++r) {
+    float* out = block.a->out + block.Offset(r);
+    const float scale = 1.0f / s.total[r];
+    for (int32_t d = 0; d < head_dim; ++d) out[d] = s.sums[r * dim + d] * scale;
+  }
+}
+
+inline QueryBlock QueriesFrom(const ac_attention* a, int32_t kv_head, int64_t begin) {
+  const int32_t group = a->n_heads / a->kv.n_kv_heads;
+  return {a, int64_t{kv_head} * group * a->kv.head_dim, begin, group};
+}
+
+void Attention(const ac_attention* a, int32_t kv_head, int64_t begin, int64_t end, void* scratch) {
+  const AttentionScratch s = AttentionScratchOf(a, scratch);
+  const QueryBlock block = QueriesFrom(a, kv_head, begin);
+  const int64_t rows = (end - begin) * block.group;
+  BeginRows(a, rows, s);
+  // Blocks of keys begin at the same positions for every query.
+  const int64_t oldest = a->window > 0 ? block.Position(0) - a->window + 1 : 0;
+  const int64_t first = oldest > 0 ? oldest / kKeys * kKeys : 0;
   const int64_t last = a->position + end - 1;
   switch (a->kv.type) {
     case AC_KV_F32:
-      AttendPages<AC_KV_F32>(a, kv_head, block, rows, last, s);
+      AttendPages<AC_KV_F32>(a, kv_head, block, rows, first, last, s);
       break;
     case AC_KV_BF16:
-      AttendPages<AC_KV_BF16>(a, kv_head, block, rows, last, s);
+      AttendPages<AC_KV_BF16>(a, kv_head, block, rows, first, last, s);
       break;
     case AC_KV_Q8:
-      AttendPages<AC_KV_Q8>(a, kv_head, block, rows, last, s);
+      AttendPages<AC_KV_Q8>(a, kv_head, block, rows, first, last, s);
       break;
   }
-  for (int64_t r = 0; r < rows; ++r) {
-    float* out = a->out + block.Offset(r);
-    const float scale = 1.0f / s.total[r];
-    for (int32_t d = 0; d < a->kv.head_dim; ++d) out[d] = s.sums[r * dim + d] * scale;
-  }
+  FinishRows(block, rows, s);
 }
 
 }  // namespace
