@@ -51,6 +51,7 @@ enum ac_kv_type { AC_KV_F32 = 0, AC_KV_BF16, AC_KV_Q8 };
 
 /* Positions a table may handle together: they never lie in two pages. */
 enum { AC_KV_BLOCK = 64 };
+enum { AC_MAX_SHARING = 32 }; /* sequences that one call of shared_attention takes */
 
 /* Keys and values of one sequence in one layer. Page p holds positions [p * page_tokens, ...). In a
  * page, KV head h has head_bytes bytes of keys at key_offset + h * head_bytes and as many of values
@@ -81,9 +82,6 @@ struct ac_attention {
   int64_t window;
   struct ac_kv_view kv;
 };
-
-/* Sequences that one call of shared_attention takes. */
-#define AC_MAX_SHARING 32
 
 struct ac_kernel_table {
   const char* name;      /* "ref", "avx2", ...: what ANYCLAUDE_ISA says */
