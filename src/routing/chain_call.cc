@@ -31,6 +31,8 @@ class Chain : public std::enable_shared_from_this<Chain> {
   // What is left to do without the lock: nothing, or the step to start.
   static constexpr size_t kNoStep = static_cast<size_t>(-1);
   size_t NextAfter(size_t at, Code code) const AC_REQUIRES(mutex_);
+  // To the client, or kept until the reply is complete when the client gets it whole.
+  void Pass(chat::ChatEvent event, bool last) AC_REQUIRES(mutex_);
 
   const chat::ChatRequest request_;
   const std::vector<Step> steps_;
@@ -44,6 +46,7 @@ class Chain : public std::enable_shared_from_this<Chain> {
   bool charged_ AC_GUARDED_BY(mutex_) = false;
   bool start_sent_ AC_GUARDED_BY(mutex_) = false;
   StepEnd end_ AC_GUARDED_BY(mutex_);
+  std::vector<chat::ChatEvent> held_ AC_GUARDED_BY(mutex_);
   Nanos step_began_ AC_GUARDED_BY(mutex_){0};
   std::vector<std::unique_ptr<backend::Call>> calls_ AC_GUARDED_BY(mutex_);
 };
@@ -81,11 +84,18 @@ void Chain::StartStep(size_t at) {
 
 size_t Chain::NextAfter(size_t at, Code code) const {
   if (!MayFallBack(code)) return kNoStep;
-  const bool charged = charged_ || (steps_[at].charges && MayHaveCharged(code));
   for (size_t next = at + 1; next < steps_.size(); ++next) {
-    if (!charged || !steps_[next].charges) return next;
+    if (!charged_ || !steps_[next].charges) return next;
   }
   return kNoStep;
+}
+
+void Chain::Pass(chat::ChatEvent event, bool last) {
+  held_.push_back(std::move(event));
+  if (!request_.stream && !last) return;
+  for (chat::ChatEvent& held : held_) sink_->OnEvent(std::move(held));
+  held_.clear();
+  if (last) sink_ = nullptr;
 }
 
 void Chain::OnEvent(size_t at, chat::ChatEvent event) {
@@ -97,12 +107,15 @@ void Chain::OnEvent(size_t at, chat::ChatEvent event) {
     if (sink_ == nullptr || at != current_ || !running_) return;
     if (const auto* error = event.As<chat::Error>()) {
       end_.status = error->status;
-      if (!end_.answered) next = NextAfter(at, error->status.code());
-      charged_ |= steps_[at].charges && MayHaveCharged(error->status.code());
+      const Code code = error->status.code();
+      charged_ |= steps_[at].charges && (end_.answered || MayHaveCharged(code));
+      // A reply that the client gets whole has not reached it yet, however much has come.
+      if (!end_.answered || !request_.stream) next = NextAfter(at, code);
+      held_.clear();
     } else if (auto* start = std::get_if<chat::MessageStart>(&event.value)) {
       start->model = request_.model;
       if (start->served_by.empty() && steps_.size() > 1) start->served_by = steps_[at].name;
-      if (std::exchange(start_sent_, true)) return;
+      if (std::exchange(start_sent_, request_.stream)) return;
     } else if (event.As<chat::Ping>() == nullptr && !std::exchange(end_.answered, true)) {
       end_.first_content = clock_.Now() - step_began_;
     }
@@ -114,10 +127,7 @@ void Chain::OnEvent(size_t at, chat::ChatEvent event) {
       ended = end_;
       running_ = false;
     }
-    if (next == kNoStep) {
-      sink_->OnEvent(std::move(event));
-      if (last) sink_ = nullptr;
-    }
+    if (next == kNoStep) Pass(std::move(event), last);
   }
   if (has_ended && steps_[at].on_end) steps_[at].on_end(ended);
   if (next == kNoStep) return;

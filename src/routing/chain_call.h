@@ -1,7 +1,8 @@
 // One request offered to several backends, one after the other, until one begins to answer.
 //
-// A backend that fails before any content is passed over for the next; a failure that is the
-// request's own fault, or that comes later, is the client's. A backend that charges and may have
+// A backend that fails before any content is passed over for the next (before the end, when the
+// client gets its reply whole); a failure that is the request's own fault, or that comes later, is
+// the client's. A backend that charges and may have
 // begun to work is followed only by backends that do not, so that nothing is paid twice.
 #pragma once
 

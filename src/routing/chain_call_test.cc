@@ -12,6 +12,7 @@ class ChainCallTest : public ::testing::Test {
   std::unique_ptr<backend::Call> Run(bool first_charges = false, bool second_charges = false) {
     chat::ChatRequest request;
     request.model = "asked";
+    request.stream = stream_;
     const auto end = [this](const StepEnd& step) { ends_.push_back(step); };
     return StartChain(
         request, sink_,
@@ -28,6 +29,7 @@ class ChainCallTest : public ::testing::Test {
     return before;
   }
 
+  bool stream_ = true;
   FakeBackend first_, second_;
   std::shared_ptr<CollectingChatSink> sink_ = std::make_shared<CollectingChatSink>();
   std::vector<StepEnd> ends_;
@@ -69,6 +71,20 @@ TEST_F(ChainCallTest, AFailureAfterContentIsTheClients) {
   ASSERT_NE(sink_->Failure(), nullptr);
   EXPECT_EQ(sink_->Text(), "half");
   EXPECT_TRUE(second_.models.empty());
+}
+
+TEST_F(ChainCallTest, AReplyThatIsNotStreamedMayStillBeginAgain) {
+  stream_ = false;
+  first_.events = FailWith(Code::kUnavailable, {{chat::MessageStart{.id = "m"}},
+                                                {chat::BlockStart{0, {chat::Text{}, ""}}},
+                                                {chat::TextDelta{0, "half", {}}}});
+  second_.events = TextReply("whole");
+  const auto call = Run();
+  EXPECT_EQ(sink_->Text(), "whole") << "the client has seen nothing of the first";
+  EXPECT_NE(sink_->events[0].As<chat::MessageStart>(), nullptr);
+  sink_->events.clear();
+  const auto paid = Run(true, true);
+  EXPECT_NE(sink_->Failure(), nullptr) << "but what was paid for is not paid for again";
 }
 
 TEST_F(ChainCallTest, AMistakeInTheRequestIsNotOfferedAround) {

@@ -82,21 +82,26 @@ class Modes(unittest.TestCase):
         engine.stop()
 
     def test_a_cluster_reuses_like_one_cache_and_survives_a_replica(self):
-        system = "Rules of the house. " * 40  # the trunk that all sessions share
-        rounds = 3
-        sessions = 6
+        # As agents do: a long trunk that all sessions share, then each conversation's own turns.
+        system = "Rules of the house. " * 800
+        rounds = 8
+        sessions = 12
 
-        def talk(server):
+        def converse(server, session):
             cached = total = 0
             for turn in range(rounds):
-                for session in range(sessions):
-                    turns = [(f"answer {i} of {session} " * 8, f"and {i}? " * 8) for i in range(turn)]
-                    status, reply, _ = ask(server, body_of(f"question {session} " * 8, system, turns),
-                                           {"x-claude-code-session-id": f"s{session}"})
-                    self.assertEqual(status, 200, reply)
-                    cached += reply["usage"]["cache_read_input_tokens"]
-                    total += prompt_tokens(reply["usage"])
-            return cached / total
+                turns = [(f"answer {i} of {session} " * 20, f"and {i}? " * 20) for i in range(turn)]
+                status, reply, _ = ask(server, body_of(f"question {session} " * 20, system, turns),
+                                       {"x-claude-code-session-id": f"s{session}"})
+                self.assertEqual(status, 200, reply)
+                cached += reply["usage"]["cache_read_input_tokens"]
+                total += prompt_tokens(reply["usage"])
+            return cached, total
+
+        def talk(server):
+            with concurrent.futures.ThreadPoolExecutor(sessions) as pool:
+                parts = list(pool.map(lambda session: converse(server, session), range(sessions)))
+            return sum(p[0] for p in parts) / sum(p[1] for p in parts)
 
         single = Server()
         alone = talk(single)
@@ -104,12 +109,13 @@ class Modes(unittest.TestCase):
         replicas = [Server(), Server(), Server()]
         front = Server("--mode", "cluster", "--url", ",".join(r.url for r in replicas))
         together = talk(front)
+        print(f"reused: {together:.4f} by the cluster, {alone:.4f} by one cache")
         self.assertGreater(alone, 0.5)
         self.assertGreaterEqual(together, alone - 0.02, f"{together:.3f} of the prompts reused, {alone:.3f} alone")
 
         # One is killed under load: what it had not begun to answer is answered by the others.
         def load(number):
-            return ask(front, body_of(f"load {number} " * 20, system), {"x-claude-code-session-id": f"l{number}"})[0]
+            return ask(front, body_of(f"load {number} " * 20, system), {"x-claude-code-session-id": f"l{number}"})[:2]
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             answers = [pool.submit(load, n) for n in range(8)]
@@ -117,7 +123,7 @@ class Modes(unittest.TestCase):
             replicas[0].stop(signal.SIGKILL)
             answers += [pool.submit(load, n) for n in range(8, 24)]
             statuses = [a.result() for a in answers]
-        self.assertEqual(statuses, [200] * 24)
+        self.assertEqual([s for s in statuses if s[0] != 200], [])
         front.stop()
         for replica in replicas[1:]:
             replica.stop()
