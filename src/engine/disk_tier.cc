@@ -117,6 +117,13 @@ bool DiskTier::StopWarming() {
   return true;
 }
 
+void DiskTier::PauseWarming() {
+  if (warm_ == nullptr) return;
+  Abandon(*warm_);
+  FinishWarm();
+  warm_queue_.push_front(std::move(warm_tokens_));
+}
+
 void DiskTier::StartNextWarm() {
   while (!warm_queue_.empty()) {
     warm_tokens_ = std::move(warm_queue_.front());

@@ -66,8 +66,8 @@ class DiskTier {
   bool warming() const { return warm_state_ != WarmState::kDone; }
   // Ends it and gives its pages back; false: it had none.
   bool StopWarming();
-  // The prefix being restored now; empty: none.
-  std::span<const TokenId> warming_tokens() const { return warm_tokens_; }
+  // Lets a request read first: keeps what is restored, goes on with the rest in a later step.
+  void PauseWarming();
 
  private:
   // Waiting this long for the disk is never worse than computing.

@@ -100,8 +100,7 @@ bool SequenceCache::WaitsForTwin(Sequence& sequence, const SequenceList& running
   for (Sequence* leader : restoring_) {
     if (waits_for(*leader)) return true;
   }
-  const int64_t warm = CommonPages(sequence, disk_.warming_tokens());
-  return warm >= page_tokens && warm >= known_tokens() + page_tokens;
+  return false;
 }
 
 // Tokens of the full pages that both have.
@@ -117,6 +116,7 @@ int64_t SequenceCache::CommonPages(const Sequence& sequence,
 
 void SequenceCache::Attach(Sequence& sequence) {
   assert(sequence.pages.empty() && sequence.computed == 0);
+  disk_.PauseWarming();
   if (enabled_) sequence.lease = tree_.Match(Reusable(sequence));
   for (const kv::PageId page : sequence.lease.pages()) {
     pool_.AddRef(page);
