@@ -59,7 +59,7 @@ std::string_view CallSyntax::value_closer() const {
 // The parser takes these for the end of a value whose own end was forgotten.
 std::vector<std::string> CallSyntax::forbidden_in_values() const {
   if (options_.family == Family::kGlm) return {};
-  return {"</parameter>", "</function>", "<parameter="};
+  return {"</parameter>", "</function>", "<parameter"};
 }
 
 Piece CallSyntax::Mark(std::string_view text) const {
