@@ -149,7 +149,11 @@ Piece FreeText(FreeTextOptions options) {
     const Piece inside = [&](ProgramBuilder& builder, Pc end) {
       return FreeTextBuilder(builder, options).Build(end, end);
     };
-    return b.CountedText(options.min, options.max, inside, next);
+    LoopSpec bounds{.min = options.min, .max = options.max, .of_characters = true};
+    for (const TextMark& mark : options.marks) {
+      bounds.held_back = std::max<uint64_t>(bounds.held_back, mark.text.size());
+    }
+    return b.CountedText(bounds, inside, next);
   };
 }
 

@@ -22,9 +22,10 @@ uint64_t RoundCount(const LoopSpec& loop, uint64_t count, size_t longest_token, 
   const uint64_t room = loop.max == kUnlimited ? kUnlimited : loop.max - count;
   const uint64_t missing = count >= loop.min ? 0 : loop.min - count;
   const uint64_t exact = loop.of_characters ? kExactCharacters : kExactItems;
-  if (room < exact) return count;
+  if (room < exact + loop.held_back) return count;
   // A token of so many bytes cannot pass the limit, so the limit need not be counted.
-  if (loop.of_characters && room < longest_token) *longest = std::min<uint64_t>(*longest, room);
+  const uint64_t sure = room - loop.held_back;
+  if (loop.of_characters && sure < longest_token) *longest = std::min<uint64_t>(*longest, sure);
   if (missing == 0) return kFree;
   if (missing >= exact) return kBelow;
   return loop.of_characters ? kMinLeft + missing : count;

@@ -107,8 +107,8 @@ uint32_t ProgramBuilder::AddObject() {
   return static_cast<uint32_t>(program_.objects_.size() - 1);
 }
 
-Pc ProgramBuilder::CountedText(uint64_t min, uint64_t max, const Piece& body, Pc next) {
-  program_.loops_.push_back({.min = min, .max = max, .body = kNoPc, .of_characters = true});
+Pc ProgramBuilder::CountedText(const LoopSpec& bounds, const Piece& body, Pc next) {
+  program_.loops_.push_back(bounds);
   const auto id = static_cast<uint32_t>(program_.loops_.size() - 1);
   const Pc begin = body(*this, Emit(OpKind::kTextEnd, 0, next));
   return Emit(OpKind::kText, id, begin);

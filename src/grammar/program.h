@@ -54,8 +54,9 @@ struct LoopSpec {
   uint64_t min = 0;
   uint64_t max = kUnlimited;
   Pc body = kNoPc;
-  // Each pass consumes one character: then masks near the limits may be approximated from below.
+  // Each pass consumes one character: masks near the limits may be too small.
   bool of_characters = false;
+  uint64_t held_back = 0;  // of texts: so many characters may be counted late, all at once
 };
 
 struct ObjectSpec {
@@ -99,8 +100,8 @@ class Program {
   Pc start_ = kNoPc;
 };
 
-using RuleId = uint32_t;
 class ProgramBuilder;
+using RuleId = uint32_t;
 // A part of a grammar: emits itself in front of `next`.
 using Piece = std::function<Pc(ProgramBuilder& builder, Pc next)>;
 
@@ -128,11 +129,10 @@ class ProgramBuilder {
 
   uint32_t AddObject();
   ObjectSpec& object(uint32_t id) { return program_.objects_[id]; }
-  // A counted text: emits kText, `body` (which gets the pc of its kTextEnd), then `next`.
-  Pc CountedText(uint64_t min, uint64_t max, const Piece& body, Pc next);
+  // Emits kText, `body` (which gets the pc of its kTextEnd), then `next`.
+  Pc CountedText(const LoopSpec& bounds, const Piece& body, Pc next);
   Pc Emit(OpKind kind, uint32_t a, Pc b);
 
-  size_t size() const { return program_.ops_.size(); }
   // Can the rule be finished at all? Looks at the program as it is now.
   bool IsProductive(RuleId rule);
   // kInvalidArgument when a rule calls itself before it consumes anything.
