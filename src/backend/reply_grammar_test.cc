@@ -137,7 +137,7 @@ TEST_P(ReplyGrammarTest, EveryFinishedCallOfARandomWriterValidates) {
   const auto constraint = Constraint();
   int calls = 0;
   std::set<std::string> called;
-  for (uint32_t seed = 0; seed < 150; ++seed) {
+  for (uint32_t seed = 0; seed < 2000 && calls < 200; ++seed) {
     const std::string reply = RandomWriter(seed).Write(*constraint);
     if (reply.empty()) continue;
     const ParsedReply parsed = Parse(GetParam(), request_.tools, reply);
