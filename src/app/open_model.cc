@@ -50,6 +50,25 @@ Result<kv::PagePool> MakePages(const engine::LoadedModel& model, const Config& c
   return model.MakePages(budget);
 }
 
+Result<engine::EngineOptions> EngineOptionsFrom(const Config& config) {
+  engine::EngineOptions options;
+  options.metrics = &obs::Metrics::Default();
+  options.queue_timeout_seconds = static_cast<double>(config.Integer("engine.queue_timeout_s"));
+  options.request_timeout_seconds = static_cast<double>(config.Integer("engine.request_timeout_s"));
+  const std::string& speculation = config.Text("speculation");
+  if (speculation == "auto") {
+    options.speculation = engine::Speculation::kAuto;
+  } else if (speculation == "ngram") {
+    options.speculation = engine::Speculation::kNgram;
+  } else if (speculation == "off") {
+    options.speculation = engine::Speculation::kOff;
+  } else {
+    return InvalidArgument("[config] speculation takes auto, ngram or off, not \"" + speculation +
+                           "\"");
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<OpenedModel> OpenModel(const Config& config, const std::string& requested) {
@@ -69,8 +88,7 @@ Result<OpenedModel> OpenModel(const Config& config, const std::string& requested
 
 Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& config) const {
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, MakePages(*loaded, config, std::nullopt));
-  engine::EngineOptions options;
-  options.metrics = &obs::Metrics::Default();
+  AC_ASSIGN_OR_RETURN(engine::EngineOptions options, EngineOptionsFrom(config));
   const int64_t megabytes = config.Integer("kv.disk_mb");
   if (config.Boolean("kv.disk") && megabytes > 0) {
     Result<std::shared_ptr<kv::DiskStore>> disk = engine::OpenDiskStore(
@@ -87,8 +105,8 @@ Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& co
 
 Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeOneShotEngine(const Config& config) const {
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, MakePages(*loaded, config, kv::KvType::kF32));
-  return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages),
-                                          engine::EngineOptions{});
+  AC_ASSIGN_OR_RETURN(const engine::EngineOptions options, EngineOptionsFrom(config));
+  return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages), options);
 }
 
 Result<OpenedVocabulary> OpenVocabulary(const Config& config, const std::string& requested) {

@@ -59,6 +59,10 @@ class DiskTier {
   void Collect();
   // Waits for the writer to give a page back; false: it holds none.
   bool WaitForPage();
+  // References of the pool that the tier holds: for the writer and for warm starts.
+  int64_t held_pages() const {
+    return held_ + (warm_ == nullptr ? 0 : static_cast<int64_t>(warm_->pages.size()));
+  }
 
   // One step of restoring the most valuable prefixes into free pages. Cheap when there is none.
   void Warm();

@@ -111,11 +111,21 @@ EngineStats Engine::stats() const {
   return stats_;
 }
 
+Status Engine::CheckIntegrity() {
+  MutexLock lock(mutex_);
+  const uint64_t before = checks_done_;
+  ++checks_wanted_;
+  wake_.NotifyOne();
+  while (checks_done_ == before) checked_.Wait(mutex_);
+  return integrity_;
+}
+
 // --- The engine thread
 // ----------------------------------------------------------------------------
 
 void Engine::Run() {
   while (Drain()) {
+    AnswerChecks();
     Expire();
     Admit();
     std::vector<PlannedChunk> plan = Plan();
@@ -133,7 +143,7 @@ bool Engine::Drain() {
   {
     MutexLock lock(mutex_);
     while (submitted_.empty() && cancelled_.empty() && !stopping_ && running_.empty() &&
-           waiting_.empty()) {
+           waiting_.empty() && checks_wanted_ == 0) {
       if (!cache_busy_) {
         wake_.Wait(mutex_);
       } else if (!wake_.WaitFor(mutex_, kCachePoll)) {
@@ -142,7 +152,7 @@ bool Engine::Drain() {
     }
     // Those that wait for the disk are looked after in every turn; nothing else is to do.
     if (submitted_.empty() && cancelled_.empty() && !stopping_ && running_.empty() &&
-        !waiting_.empty()) {
+        !waiting_.empty() && checks_wanted_ == 0) {
       wake_.WaitFor(mutex_, kCachePoll);
     }
     submitted.swap(submitted_);
@@ -162,6 +172,21 @@ bool Engine::Drain() {
   }
   RemoveFinished();
   return !stopping;
+}
+
+void Engine::AnswerChecks() {
+  {
+    MutexLock lock(mutex_);
+    if (checks_wanted_ == 0) return;
+  }
+  std::vector<const Sequence*> running;
+  for (const auto& sequence : running_) running.push_back(sequence.get());
+  const Status status = cache_->CheckIntegrity(running);
+  MutexLock lock(mutex_);
+  integrity_ = status;
+  checks_wanted_ = 0;
+  ++checks_done_;
+  checked_.NotifyAll();
 }
 
 // Ends what waited or ran longer than it may.

@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "engine/engine_metrics.h"
+#include "engine/engine_stats.h"
 #include "engine/forward_model.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
@@ -49,22 +50,6 @@ struct EngineOptions {
   std::shared_ptr<kv::DiskStore> disk;  // null: the cache lives in memory only
 };
 
-struct EngineStats {
-  int64_t running = 0;
-  int64_t queued = 0;
-  int64_t pages_total = 0;
-  int64_t pages_free = 0;
-  int64_t pages_cached = 0;
-  uint64_t requests = 0;
-  uint64_t prompt_tokens = 0;  // of finished and running requests
-  uint64_t cached_tokens = 0;  // of these, not computed again
-  uint64_t output_tokens = 0;
-  uint64_t preemptions = 0;
-  uint64_t guessed_tokens = 0;  // computed by speculation
-  uint64_t guessed_right = 0;   // of these, accepted
-  int64_t retry_after_s = 1;    // when a refused client may find a place
-};
-
 class Engine {
  public:
   // `model`, `tokenizer` and `clock` must outlive the engine. The thread starts at once.
@@ -83,6 +68,9 @@ class Engine {
 
   int64_t context_length() const { return context_length_; }
   EngineStats stats() const;
+  // Verifies the KV state between two steps, on the engine thread, and waits for the answer. For
+  // tests and diagnosis; not while the engine is being destroyed.
+  Status CheckIntegrity();
 
  private:
   using SequencePtr = std::unique_ptr<Sequence>;
@@ -90,6 +78,7 @@ class Engine {
   // The main loop and its stages, in order of use.
   void Run();
   bool Drain();
+  void AnswerChecks();
   void Expire();
   void Admit();
   void BringNextToFront();
@@ -141,6 +130,10 @@ class Engine {
   std::vector<SequencePtr> submitted_ AC_GUARDED_BY(mutex_);
   std::vector<RequestId> cancelled_ AC_GUARDED_BY(mutex_);
   bool stopping_ AC_GUARDED_BY(mutex_) = false;
+  int checks_wanted_ AC_GUARDED_BY(mutex_) = 0;  // callers of CheckIntegrity that wait
+  uint64_t checks_done_ AC_GUARDED_BY(mutex_) = 0;
+  Status integrity_ AC_GUARDED_BY(mutex_);
+  CondVar checked_;
   RequestId next_id_ AC_GUARDED_BY(mutex_) = 1;
   EngineStats stats_ AC_GUARDED_BY(mutex_);
 

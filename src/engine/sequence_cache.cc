@@ -298,4 +298,26 @@ void SequenceCache::Release(Sequence& sequence) {
   sequence.computed = 0;
 }
 
+Status SequenceCache::CheckIntegrity(std::span<const Sequence* const> running) const {
+  AC_RETURN_IF_ERROR(tree_.CheckIntegrity());
+  int64_t held = tree_.page_count() + disk_.held_pages();
+  for (const Sequence* sequence : restoring_) {
+    if (sequence->restore != nullptr) held += static_cast<int64_t>(sequence->restore->pages.size());
+  }
+  for (const Sequence* sequence : running) held += static_cast<int64_t>(sequence->pages.size());
+  int64_t references = 0;
+  int64_t used = 0;
+  for (kv::PageId page = 0; page < pool_.total_pages(); ++page) {
+    references += pool_.RefCount(page);
+    used += pool_.RefCount(page) > 0 ? 1 : 0;
+  }
+  if (references != held || used + pool_.free_pages() != pool_.total_pages()) {
+    return Internal("[engine] " + std::to_string(references) + " references to " +
+                    std::to_string(used) + " pages, but tree and sequences hold " +
+                    std::to_string(held) + " and " + std::to_string(pool_.free_pages()) + " of " +
+                    std::to_string(pool_.total_pages()) + " are free");
+  }
+  return OkStatus();
+}
+
 }  // namespace ac::engine

@@ -11,6 +11,7 @@
 #include "backend/local_backend.h"
 #include "json/json.h"
 #include "kv/disk_folder.h"
+#include "prompt/prompt_builder.h"
 
 namespace ac::app {
 namespace {
@@ -139,8 +140,8 @@ Status Warm(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   const weights::TokenizerSource& source = opened.loaded->file().tokenizer_source();
   AC_ASSIGN_OR_RETURN(
-      auto prompts, backend::PromptBuilder::Create(opened.loaded->tokenizer(), source.chat_template,
-                                                   source.tool_use_template));
+      auto prompts, prompt::PromptBuilder::Create(opened.loaded->tokenizer(), source.chat_template,
+                                                  source.tool_use_template));
   // Pages are those of `serve` only with the same element type, which is the default here too.
   AC_ASSIGN_OR_RETURN(auto engine, opened.MakeEngine(context.config));
   chat::Usage usage;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ class SequenceCache {
   void Release(Sequence& sequence);
   // A finished request's times: they price a token for the next decision.
   void Observe(FinishInfo* info);
+
+  // Verifies the tree, and that tree and running sequences hold every reference there is.
+  Status CheckIntegrity(std::span<const Sequence* const> running) const;
 
  private:
   bool WaitsForTwin(Sequence& sequence, const SequenceList& running);
