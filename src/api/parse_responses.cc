@@ -42,7 +42,8 @@ class ResponsesParser {
     if (const json::Value* text = reader.Object("text")) ParseText(root.Key("text"), *text);
     request_->metadata.session_id = reader.String("prompt_cache_key");
     request_->metadata.user_id = reader.String("user");
-    reader.Ignore({"store", "include", "metadata", "service_tier", "truncation", "background",
+    request_->store = reader.Bool("store", true);
+    reader.Ignore({"include", "metadata", "service_tier", "truncation", "background",
                    "stream_options", "safety_identifier", "prompt_cache_retention",
                    "max_tool_calls", "client_metadata"});
   }

@@ -39,7 +39,7 @@ struct RunningServer::Parts {
   std::unique_ptr<gateway::Recorder> recorder;  // null when the home cannot be written
   OpenedModel opened;
   std::unique_ptr<engine::Engine> engine;
-  std::unique_ptr<backend::Backend> local;
+  std::unique_ptr<backend::LocalBackend> local;
   std::unique_ptr<Backends> upstream;  // of every mode but local
   std::unique_ptr<GatewayBackends> layers;
   std::unique_ptr<gateway::Gateway> gateway;
@@ -130,6 +130,7 @@ struct RunningServer::Parts {
                         GatewayBackends::Open(config, config.Text("mode") + " " + source, inner));
     gateway::GatewayOptions options = GatewayOptionsFrom(config);
     options.observers = std::move(observers);
+    options.text_tools = local.get();
     options.observers.push_back(totals.get());
     options.observers.push_back(live.get());
     options.live = live.get();

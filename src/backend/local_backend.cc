@@ -35,6 +35,7 @@ engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
   settings.max_tokens = request.max_tokens.value_or(0);
   settings.stop_strings = request.stop;
   settings.top_logprobs = request.logprobs ? request.top_logprobs : -1;
+  if (request.metadata.background) settings.priority = engine::Priority::kBackground;
   settings.client = request.metadata.session_id + "/" + request.metadata.agent_id;
   return settings;
 }
@@ -95,6 +96,7 @@ void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
     if (!prompt.ok()) return call.Fail(prompt.status());
     format = ReplyFormat::ForChat(request, family_, prompt->ending);
     prompts.push_back(std::move(prompt->tokens));
+    call.Diagnose(&diagnosis_, request.previous_message_id, DigestOf(request));
     call.ListenToTurns(prompt->opening,
                        [this](prompt::GeneratedTurn turn) { RememberTurn(std::move(turn)); });
   }
@@ -132,6 +134,19 @@ void LocalBackend::CountTokens(chat::ChatRequest request,
     if (!prompt.ok()) return done(prompt.status());
     done(static_cast<int64_t>(prompt->tokens.size()));
   });
+}
+
+void LocalBackend::Tokenize(chat::ChatRequest request, TokensCallback done) {
+  preparation_.Post([this, request = std::move(request), done = std::move(done)] {
+    if (!request.prompts.empty()) return done(prompts_->Tokens(request.prompts.front()));
+    Result<prompt::Prompt> prompt = prompts_->Build(request, &turns_);
+    if (!prompt.ok()) return done(prompt.status());
+    done(std::move(prompt->tokens));
+  });
+}
+
+std::string LocalBackend::Detokenize(std::span<const int32_t> tokens) const {
+  return tokenizer_.Decode(tokens);
 }
 
 std::vector<api::ModelInfo> LocalBackend::Models() const {

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/cache_diagnosis.h"
 #include "backend/reply_grammar.h"
 #include "backend/task_queue.h"
+#include "backend/text_tools.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "chat/ids.h"
@@ -36,7 +38,7 @@ struct LocalOptions {
   std::string turn_log_folder;
 };
 
-class LocalBackend : public Backend {
+class LocalBackend : public Backend, public TextTools {
  public:
   LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
                std::unique_ptr<const prompt::PromptBuilder> prompts, LocalOptions options);
@@ -46,6 +48,8 @@ class LocalBackend : public Backend {
                               std::shared_ptr<chat::ChatSink> sink) override;
   void CountTokens(chat::ChatRequest request, std::function<void(Result<int64_t>)> done) override;
   std::vector<api::ModelInfo> Models() const override;
+  void Tokenize(chat::ChatRequest request, TokensCallback done) override;
+  std::string Detokenize(std::span<const int32_t> tokens) const override;
 
   const prompt::PromptBuilder& prompts() const { return *prompts_; }
 
@@ -62,6 +66,7 @@ class LocalBackend : public Backend {
   const toolcall::Family family_;
   ReplyGrammars grammars_;
   prompt::GeneratedTurns turns_;
+  CacheDiagnosis diagnosis_;
   Mutex log_mutex_;
   std::unique_ptr<prompt::TurnLog> turn_log_ AC_GUARDED_BY(log_mutex_);  // null: none
   TaskQueue preparation_;

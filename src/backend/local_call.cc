@@ -49,6 +49,14 @@ void LocalCall::ListenToTurns(std::string opening, TurnListener listener) {
   turn_listener_ = std::move(listener);
 }
 
+void LocalCall::Diagnose(CacheDiagnosis* diagnosis, std::string previous_message_id,
+                         RequestDigest digest) {
+  MutexLock lock(mutex_);
+  diagnosis_ = diagnosis;
+  previous_message_id_ = std::move(previous_message_id);
+  digest_ = std::move(digest);
+}
+
 // Listeners only take a copy: this is the engine thread.
 void LocalCall::TellTurn(int choice) {
   prompt::GeneratedTurn turn = replies_[static_cast<size_t>(choice)].told();
@@ -92,10 +100,14 @@ void LocalCall::OnStart(const engine::CacheReport& report) {
   usage_.cache_read = report.from_memory + report.from_disk;
   usage_.cache_creation = 0;
   usage_.input_tokens = report.computed();
-  Emit({.value = chat::MessageStart{.id = ids_.Next(chat::kMessageIdPrefix),
-                                    .model = model_,
-                                    .usage = usage_,
-                                    .diagnosis = std::nullopt}});
+  chat::MessageStart start{
+      .id = ids_.Next(chat::kMessageIdPrefix), .model = model_, .usage = usage_, .diagnosis = {}};
+  if (diagnosis_ != nullptr) {
+    start.diagnosis = diagnosis_->Diagnose(previous_message_id_, digest_, report);
+    digest_.prompt_tokens = report.prompt_tokens;
+    diagnosis_->Remember(start.id, std::move(digest_));
+  }
+  Emit({.value = std::move(start)});
 }
 
 void LocalCall::OnProgress(int choice, int64_t done, int64_t total) {

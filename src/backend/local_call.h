@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/cache_diagnosis.h"
 #include "backend/reply_stream.h"
 #include "base/mutex.h"
 #include "chat/chat.h"
@@ -34,6 +35,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
               const engine::GenerateRequest& settings, ReplyFormat format);
   // Before Submit: `opening` is what the prompt gives the reply to begin with.
   void ListenToTurns(std::string opening, TurnListener listener);
+  // Before Submit: answers what became of the cache since the message the client names.
+  void Diagnose(CacheDiagnosis* diagnosis, std::string previous_message_id, RequestDigest digest);
   // One Error event, then nothing.
   void Fail(const Status& status);
   // The caller is gone: nothing is emitted any more, the engine stops its work.
@@ -62,6 +65,9 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   std::vector<std::vector<int32_t>> sampled_ AC_GUARDED_BY(mutex_);  // tokens of each reply
   std::string opening_ AC_GUARDED_BY(mutex_);
   TurnListener turn_listener_ AC_GUARDED_BY(mutex_);
+  CacheDiagnosis* diagnosis_ AC_GUARDED_BY(mutex_) = nullptr;
+  std::string previous_message_id_ AC_GUARDED_BY(mutex_);
+  RequestDigest digest_ AC_GUARDED_BY(mutex_);
   std::string model_ AC_GUARDED_BY(mutex_);
   chat::Usage usage_ AC_GUARDED_BY(mutex_);
   bool wants_logprobs_ AC_GUARDED_BY(mutex_) = false;

@@ -68,7 +68,11 @@ struct RequestMetadata {
   std::string session_id;  // stable over the turns of one conversation
   std::string agent_id;    // of a sub-agent inside the session
   std::string parent_agent_id;
-  std::string caller;  // stands for the key the client presented; never sent to a backend
+  // Requests with the same name here ask the same: the second may get the first one's reply. Empty:
+  // never shared.
+  std::string twin;
+  bool background = false;  // may wait for every other request
+  std::string caller;       // stands for the key the client presented; never sent to a backend
 };
 
 // A prompt without a conversation (/v1/completions): no template is applied.
@@ -95,6 +99,7 @@ struct ChatRequest {
   bool include_usage = false;  // OpenAI: send a usage chunk at the end of a stream
   bool logprobs = false;
   int top_logprobs = 0;
+  bool store = true;                 // Responses API: may be continued by previous_response_id
   bool echo = false;                 // completions: repeat the prompt
   std::string previous_message_id;   // diagnostics: why did the cache miss since that message?
   std::string previous_response_id;  // Responses API: continue after that reply

@@ -4,6 +4,8 @@
 
 #include "api/errors.h"
 #include "base/hash.h"
+#include "gateway/respond.h"
+#include "gateway/side_requests.h"
 #include "json/json.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -25,17 +27,6 @@ Dialect DialectOfRequest(const http::Request& request) {
                                                   : DialectOfPath(request.path);
 }
 
-void RespondError(Exchange& exchange, Dialect dialect, const Status& status) {
-  const api::ErrorReply reply = api::EncodeError(dialect, status);
-  http::Response response = http::Response::Make(reply.http_status, "application/json", reply.body);
-  for (const auto& [name, value] : reply.headers) response.headers.Add(name, value);
-  exchange.Respond(std::move(response));
-}
-
-void RespondJson(Exchange& exchange, std::string body) {
-  exchange.Respond(http::Response::Make(200, "application/json", std::move(body)));
-}
-
 std::string FirstHeader(const http::Request& request,
                         std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names) {
@@ -48,6 +39,37 @@ std::string FirstHeader(const http::Request& request,
 std::string CallerName(const http::Request& request) {
   const std::string key = FirstHeader(request, {"x-api-key", "authorization"});
   return Hash128Of(key.data(), key.size()).ToHex();
+}
+
+// The same for requests that ask the same, whether their reply is streamed or not: clients write
+// `stream` last and fall back to the same body without it.
+std::string TwinName(Endpoint endpoint, const http::Request& request,
+                     const chat::RequestMetadata& metadata) {
+  if (metadata.session_id.empty()) return {};
+  std::string body = request.body;
+  for (const std::string_view field : {",\"stream\":true", ",\"stream\":false"}) {
+    if (const size_t at = body.rfind(field); at != std::string::npos) body.erase(at, field.size());
+  }
+  const std::string who = metadata.caller + " " + metadata.session_id + " " + metadata.agent_id;
+  return std::to_string(static_cast<int>(endpoint)) + " " + who + " " +
+         Hash128Of(body.data(), body.size()).ToHex();
+}
+
+// Nobody waits for these: what a client asks beside its conversation.
+bool IsBackground(const chat::ChatRequest& request) {
+  const bool small_model = request.tools.empty() && !request.metadata.session_id.empty() &&
+                           request.model.find("haiku") != std::string::npos;
+  return small_model || ClassifySideRequest(request).has_value();
+}
+
+void CountUnknownFields(const chat::ChatRequest& request) {
+  if (request.unknown_fields.empty()) return;
+  obs::Metrics::Default()
+      .GetCounter("anyclaude_unknown_fields_total", "Fields of requests that have no effect here")
+      .Add(static_cast<double>(request.unknown_fields.size()));
+  for (const std::string& path : request.unknown_fields) {
+    obs::Debug("gateway", "a field without effect", {{"path", path}});
+  }
 }
 
 // Paths in the table that end in '/' match everything below them.
@@ -81,6 +103,8 @@ const Gateway::Route Gateway::kRoutes[] = {
     {"POST", "/v1/chat/completions", &Gateway::HandleChatCompletions, false},
     {"POST", "/v1/completions", &Gateway::HandleCompletions, false},
     {"POST", "/v1/responses", &Gateway::HandleResponses, false},
+    {"POST", "/tokenize", &Gateway::HandleTokenize, false},
+    {"POST", "/detokenize", &Gateway::HandleDetokenize, false},
     {"GET", "/v1/models", &Gateway::HandleModels, false},
     {"GET", "/v1/models/", &Gateway::HandleModel, false},
     {"GET", "/v1/anyclaude/live", &Gateway::HandleLiveView, false},
@@ -91,7 +115,12 @@ const Gateway::Route Gateway::kRoutes[] = {
 };
 
 Gateway::Gateway(GatewayOptions options, backend::Backend& backend, Clock& clock)
-    : options_(std::move(options)), backend_(backend), clock_(clock) {
+    : options_(std::move(options)),
+      backend_(backend),
+      clock_(clock),
+      joined_(backend, clock, obs::Metrics::Default()),
+      observers_(options_.observers) {
+  observers_.push_back(&responses_);
   ticker_ = std::thread([this] { TickLoop(); });
 }
 
@@ -173,17 +202,18 @@ void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
       .parent_agent_id = FirstHeader(request, {"x-claude-code-parent-agent-id"})};
   Result<chat::ChatRequest> parsed = api::ParseRequest(endpoint, request.body, headers);
   if (!parsed.ok()) return RespondError(*exchange, api::DialectOf(endpoint), parsed.status());
-  if (!parsed->previous_response_id.empty()) {
-    return RespondError(*exchange, api::DialectOf(endpoint),
-                        Unsupported("[gateway] previous_response_id: replies are not stored; send "
-                                    "the whole conversation in input"));
-  }
   parsed->metadata.caller = CallerName(request);
-  WatchList watches(options_.observers, {.endpoint = endpoint,
-                                         .http = request,
-                                         .chat = *parsed,
-                                         .wall = clock_.WallNow(),
-                                         .now = clock_.Now()});
+  parsed->metadata.twin = TwinName(endpoint, request, parsed->metadata);
+  parsed->metadata.background = IsBackground(*parsed);
+  CountUnknownFields(*parsed);
+  if (Status known = responses_.Continue(&*parsed); !known.ok()) {
+    return RespondError(*exchange, api::DialectOf(endpoint), known);
+  }
+  WatchList watches(observers_, {.endpoint = endpoint,
+                                 .http = request,
+                                 .chat = *parsed,
+                                 .wall = clock_.WallNow(),
+                                 .now = clock_.Now()});
   auto session =
       std::make_shared<ReplySession>(endpoint, *parsed, exchange, clock_, std::move(watches));
   {
@@ -191,7 +221,7 @@ void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
     sessions_.push_back(session);
   }
   Stabilise(&*parsed);
-  session->Start(backend_, std::move(parsed).value());
+  session->Start(joined_, std::move(parsed).value());
 }
 
 void Gateway::Stabilise(chat::ChatRequest* request) const {
@@ -244,12 +274,12 @@ void Gateway::HandleRoot(const http::Request& request, const ExchangePtr& exchan
     page.headers.Add("cache-control", "no-cache");
     return exchange->Respond(page);
   }
-  const json::Object about{
-      {"name", "anyclaude"},
-      {"version", options_.version},
-      {"endpoints",
-       {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/v1/completions",
-        "/v1/responses", "/v1/models", "/health/live", "/health/ready", "/metrics"}}};
+  const json::Object about{{"name", "anyclaude"},
+                           {"version", options_.version},
+                           {"endpoints",
+                            {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions",
+                             "/v1/completions", "/v1/responses", "/tokenize", "/detokenize",
+                             "/v1/models", "/health/live", "/health/ready", "/metrics"}}};
   RespondJson(*exchange, json::WritePretty(about) + "\n");
 }
 

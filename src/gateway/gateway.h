@@ -14,12 +14,15 @@
 
 #include "api/api.h"
 #include "backend/backend.h"
+#include "backend/joined_replies.h"
+#include "backend/text_tools.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "gateway/access.h"
 #include "gateway/live_view.h"
 #include "gateway/observer.h"
 #include "gateway/reply_session.h"
+#include "gateway/response_store.h"
 #include "gateway/stabiliser.h"
 #include "http/server.h"
 
@@ -38,6 +41,7 @@ struct GatewayOptions {
   std::vector<RequestObserver*> observers;  // must outlive the gateway
   // Answers a request as it is, on behalf of the routes that need a key; false: the routes do.
   std::function<bool(const http::Request&, const std::shared_ptr<http::Exchange>&)> forward;
+  backend::TextTools* text_tools = nullptr;  // null: no tokenizer here; must outlive the gateway
 };
 
 class Gateway {
@@ -70,6 +74,8 @@ class Gateway {
   void HandleChatCompletions(const http::Request& request, const ExchangePtr& exchange);
   void HandleCompletions(const http::Request& request, const ExchangePtr& exchange);
   void HandleResponses(const http::Request& request, const ExchangePtr& exchange);
+  void HandleTokenize(const http::Request& request, const ExchangePtr& exchange);
+  void HandleDetokenize(const http::Request& request, const ExchangePtr& exchange);
   void HandleModels(const http::Request& request, const ExchangePtr& exchange);
   void HandleModel(const http::Request& request, const ExchangePtr& exchange);
   void HandleRoot(const http::Request& request, const ExchangePtr& exchange);
@@ -87,6 +93,9 @@ class Gateway {
   const GatewayOptions options_;
   backend::Backend& backend_;
   Clock& clock_;
+  backend::JoinedReplies joined_;
+  ResponseStore responses_;
+  std::vector<RequestObserver*> observers_;
 
   Mutex mutex_;
   CondVar wake_;

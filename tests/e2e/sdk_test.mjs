@@ -214,3 +214,64 @@ test('many streams at once each end properly', async () => {
   }));
   for (const end of ends) assert.ok(['end_turn', 'max_tokens'].includes(end), end);
 });
+
+test('openai: a response is continued by its id, unless it was not to be stored', async () => {
+  const first = await openai.responses.create({ model: 'm', input: 'Remember the word plum.', max_output_tokens: 6, temperature: 0 });
+  const next = await openai.responses.create({
+    model: 'm', previous_response_id: first.id, input: 'Which word?', max_output_tokens: 2 });
+  assert.equal(next.previous_response_id, first.id);
+  const alone = await openai.responses.create({ model: 'm', input: 'Which word?', max_output_tokens: 2 });
+  assert.ok(next.usage.input_tokens > alone.usage.input_tokens + 20, 'the earlier turns are in the prompt');
+  const forgotten = await openai.responses.create({ model: 'm', input: 'x', max_output_tokens: 2, store: false });
+  for (const id of [forgotten.id, 'resp_unknown']) {
+    await assert.rejects(
+      openai.responses.create({ model: 'm', previous_response_id: id, input: 'y' }),
+      (error) => error instanceof OpenAI.NotFoundError && /previous_response_id/.test(error.message));
+  }
+});
+
+const post = (path, body, headers = {}) => fetch(server.url + path, {
+  method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
+
+test('tokenize and detokenize are exact, for texts and conversations', async () => {
+  const text = 'Some text: \u00e9\u4e2d';
+  const { tokens, count } = await (await post('/tokenize', { content: text })).json();
+  assert.equal(tokens.length, count);
+  assert.equal((await (await post('/detokenize', { tokens })).json()).content, text);
+  const conversation = { model: 'm', messages: [{ role: 'user', content: text }] };
+  const whole = await (await post('/tokenize', conversation)).json();
+  const counted = await anthropic.messages.countTokens(conversation);
+  assert.equal(whole.count, counted.input_tokens);
+  assert.equal((await post('/detokenize', { tokens: ['x'] })).status, 400);
+});
+
+test('a cache miss is explained by the part of the request that changed', async () => {
+  const ask = async (changes, previous) => (await post('/v1/messages', {
+    model: 'm', max_tokens: 2, system: 'You are careful.', tools: [tool],
+    messages: [{ role: 'user', content: 'Why? '.repeat(30) }],
+    ...(previous === undefined ? {} : { diagnostics: { previous_message_id: previous } }), ...changes })).json();
+  const first = await ask({});
+  const reason = async (changes, previous = first.id) =>
+    (await ask(changes, previous)).diagnostics.cache_miss_reason?.type ?? null;
+  assert.equal(await reason({}), null);
+  assert.equal(await reason({}, 'msg_unknown'), 'previous_message_not_found');
+  assert.equal(await reason({ model: 'other' }), 'model_changed');
+  assert.equal(await reason({ tools: [{ ...tool, description: 'Reads one file' }] }), 'tools_changed');
+  assert.equal(await reason({ system: 'You are careless.' }), 'system_changed');
+  assert.equal(await reason({ messages: [{ role: 'user', content: 'How?' }] }), 'messages_changed');
+  assert.equal(first.diagnostics, undefined);
+});
+
+test('a request that is sent again while it runs joins its twin, also without a stream', async () => {
+  const body = { model: 'm', max_tokens: 400, temperature: 1, messages: ask };
+  const headers = { 'x-claude-code-session-id': 'twins' };
+  const replies = await Promise.all([
+    post('/v1/messages', { ...body, stream: true }, headers).then((r) => r.text()),
+    post('/v1/messages', { ...body, stream: true }, headers).then((r) => r.text())]);
+  assert.equal(replies[0].replaceAll(/event: ping\ndata: [^\n]*\n\n/g, ''),
+    replies[1].replaceAll(/event: ping\ndata: [^\n]*\n\n/g, ''), 'one reply for both');
+  const fallback = await (await post('/v1/messages', { ...body, stream: false }, headers)).json();
+  assert.ok(replies[0].includes(fallback.id), 'the finished stream answers the fallback');
+  const alone = await (await post('/v1/messages', { ...body, max_tokens: 2, stream: false })).json();
+  assert.ok(!replies[0].includes(alone.id));
+});
