@@ -266,8 +266,9 @@ class CommandLine(unittest.TestCase):
                        "messages": [{"role": "user", "content": "hello"}]}, file)
         self.assertIn(" 0 of them cached before", self.run_ok("cache", "warm", "-m", self.model, request))
         listed = json.loads(self.run_ok("cache", "ls", "--json"))["folders"]
-        self.assertEqual([folder["model"] for folder in listed], ["tiny.gguf"])
-        self.assertGreater(listed[0]["pages"], 2)
+        mine = [folder for folder in listed if folder["model"] == "tiny.gguf"]
+        self.assertEqual(len(mine), 1, listed)
+        self.assertGreater(mine[0]["pages"], 2)
         words = self.run_ok("cache", "warm", "-m", self.model, request).split()
         total, cached = int(words[0]), int(words[3])
         self.assertGreater(cached, total - 64, "all but the last page's rest")

@@ -5,8 +5,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { modules, temporaryFolder } from './server.mjs';
 
+// As the family's template writes it: the grammar of a reply lets the frame of a call pass in no
+// other spelling.
 export const call = (name, input) =>
-  `<tool_call>\n${JSON.stringify({ name, arguments: input })}\n</tool_call>`;
+  `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": ${JSON.stringify(input)}}\n</tool_call>`;
 // The template opens the thoughts, the reply closes them.
 export const think = (thought, rest) => `${thought}\n</think>\n\n${rest}`;
 
