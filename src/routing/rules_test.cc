@@ -12,7 +12,7 @@ RuleSet Rules() {
   rules.by_default = {{"local", ""}, {"cloud", "big"}};
   rules.rules = {
       {"vision", {.images = true}, {{"cloud", "vision"}}},
-      {"work stays here", {.path = "/home/me/work"}, {{"local", ""}}},
+      {"work stays here", {.path = "/home/me/code"}, {{"local", ""}}},
       {"small model", {.tiers = {"haiku"}, .tools = false}, {{"local", "tiny"}}},
       {"impatient", {.wait_over_s = 20, .price_under = 0.05}, {{"cloud", "fast"}}},
       {"long", {.tokens_over = 60'000}, {{"cloud", "long"}}},
@@ -58,12 +58,12 @@ TEST(RulesTest, TheFirstRuleThatHoldsLeadsAndTheDefaultFollows) {
        {{"cloud", "vision"}, local, big},
        "vision"},
       {"path",
-       {.tokens = 100, .path = "/home/me/work/repo"},
+       {.tokens = 100, .path = "/home/me/code/repo"},
        Known(),
        {local, big},
        "work stays here"},
       {"path is not a prefix of text",
-       {.tokens = 1, .path = "/home/me/workshop"},
+       {.tokens = 1, .path = "/home/me/coder"},
        cheap_local,
        {local, big},
        "default"},
