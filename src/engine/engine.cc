@@ -29,8 +29,8 @@ std::vector<uint64_t> UsableTokens(const tokenizer::Tokenizer& tokenizer, int vo
 
 }  // namespace
 
-Engine::Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::PagePool pages,
-               const EngineOptions& options, Clock& clock)
+Engine::Engine(model::ForwardModel& model, const tokenizer::Tokenizer& tokenizer,
+               kv::PagePool pages, const EngineOptions& options, Clock& clock)
     : model_(model),
       tokenizer_(tokenizer),
       clock_(clock),

@@ -19,13 +19,13 @@
 #include "base/status.h"
 #include "engine/engine_metrics.h"
 #include "engine/engine_stats.h"
-#include "engine/forward_model.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
 #include "engine/speculation.h"
 #include "engine/step_pacer.h"
 #include "kv/disk_store.h"
 #include "kv/page_pool.h"
+#include "model/forward_model.h"
 #include "obs/metrics.h"
 #include "tokenizer/tokenizer.h"
 
@@ -53,7 +53,7 @@ struct EngineOptions {
 class Engine {
  public:
   // `model`, `tokenizer` and `clock` must outlive the engine. The thread starts at once.
-  Engine(ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::PagePool pages,
+  Engine(model::ForwardModel& model, const tokenizer::Tokenizer& tokenizer, kv::PagePool pages,
          const EngineOptions& options, Clock& clock = Clock::Real());
   // Cancels what runs and joins the thread; every sink gets its OnFinish.
   ~Engine();
@@ -103,7 +103,7 @@ class Engine {
   Sequence* Find(RequestId id) const;  // waiting ones too
   void UpdateStats();
 
-  ForwardModel& model_;
+  model::ForwardModel& model_;
   const tokenizer::Tokenizer& tokenizer_;
   Clock& clock_;
   const EngineOptions options_;

@@ -72,7 +72,7 @@ model::Chunk Engine::InputOf(Sequence& sequence, const PlannedChunk& chunk) cons
       .pages = sequence.pages,
       .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone};
   if (chunk.drafted > 0) {
-    Draft& draft = sequence.draft;
+    speculation::Draft& draft = sequence.draft;
     draft.input.assign(input.tokens.begin(), input.tokens.end());
     draft.input.insert(draft.input.end(), draft.guesses.begin(),
                        draft.guesses.begin() + chunk.drafted);

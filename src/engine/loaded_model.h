@@ -11,9 +11,9 @@
 
 #include "base/status.h"
 #include "cpu/thread_pool.h"
-#include "engine/forward_model.h"
 #include "engine/sampler.h"
 #include "kv/page_pool.h"
+#include "model/forward_model.h"
 #include "model/model.h"
 #include "tokenizer/tokenizer.h"
 #include "weights/model_file.h"
@@ -37,7 +37,7 @@ struct KvBudget {
 SamplingParams RecommendedSampling(std::string_view architecture,
                                    const weights::GgufMetadata* metadata);
 
-class LoadedModel : public ForwardModel {
+class LoadedModel : public model::ForwardModel {
  public:
   static Result<std::unique_ptr<LoadedModel>> Load(const std::string& path,
                                                    const LoadOptions& options);

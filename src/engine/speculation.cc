@@ -26,9 +26,9 @@ void KeepAllowed(Sequence& sequence) {
 }  // namespace
 
 void Speculator::GuessFromContext(Sequence& sequence) {
-  Draft& draft = sequence.draft;
+  speculation::Draft& draft = sequence.draft;
   draft.index.Extend(sequence.tokens);
-  const NgramIndex::Match match = draft.index.Find(sequence.tokens);
+  const speculation::NgramIndex::Match match = draft.index.Find(sequence.tokens);
   draft.agreement = match.length;
   if (match.length == 0) return;
   // The last token of a reply is never fed back, so guessing it or more is of no use.
@@ -41,26 +41,27 @@ void Speculator::GuessFromContext(Sequence& sequence) {
 
 void Speculator::Guess(std::span<Sequence* const> running) {
   std::vector<Sequence*> decoding;
-  std::vector<GuessProbabilities> probabilities;
+  std::vector<speculation::GuessProbabilities> probabilities;
   for (Sequence* sequence : running) {
-    Draft& draft = sequence->draft;
+    speculation::Draft& draft = sequence->draft;
     draft.guesses.clear();
     draft.chosen = 0;
     if (!sequence->can_guess()) continue;
     if (mode_ != Speculation::kOff) GuessFromContext(*sequence);
     KeepAllowed(*sequence);
     decoding.push_back(sequence);
-    GuessProbabilities& row = probabilities.emplace_back();
+    speculation::GuessProbabilities& row = probabilities.emplace_back();
     for (size_t i = 0; i < draft.guesses.size(); ++i) {
       row.push_back(draft.acceptance.Probability(draft.agreement + static_cast<int>(i)));
     }
   }
-  const std::vector<int> lengths = ChooseDraftLengths(probabilities, costs_, kMaxStepTokens);
+  const std::vector<int> lengths =
+      speculation::ChooseDraftLengths(probabilities, costs_, kMaxStepTokens);
   for (size_t i = 0; i < decoding.size(); ++i) decoding[i]->draft.chosen = lengths[i];
 }
 
 void Speculator::Judge(Sequence& sequence, int64_t first) {
-  Draft& draft = sequence.draft;
+  speculation::Draft& draft = sequence.draft;
   const auto fresh = std::span(sequence.tokens).subspan(static_cast<size_t>(first));
   for (size_t i = 0; i < std::min(fresh.size(), draft.guesses.size()); ++i) {
     const bool right = fresh[i] == draft.guesses[i];

@@ -12,8 +12,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/draft_control.h"
 #include "engine/scheduler.h"
+#include "speculation/draft_control.h"
 
 namespace ac::engine {
 
@@ -40,7 +40,7 @@ class Speculator {
   void GuessFromContext(Sequence& sequence);
 
   const Speculation mode_;
-  DraftCosts costs_;
+  speculation::DraftCosts costs_;
 };
 
 }  // namespace ac::engine

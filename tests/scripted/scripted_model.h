@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "engine/forward_model.h"
+#include "model/forward_model.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::testing {
@@ -33,7 +33,7 @@ struct Script {
 };
 Result<Script> ParseScript(std::string_view json);
 
-class ScriptedModel : public engine::ForwardModel {
+class ScriptedModel : public model::ForwardModel {
  public:
   // Both must outlive the model. `opening` begins a reply in the template.
   ScriptedModel(const Script& script, const tokenizer::Tokenizer& tokenizer, std::string opening)

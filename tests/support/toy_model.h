@@ -10,11 +10,11 @@
 #include <span>
 #include <vector>
 
-#include "engine/forward_model.h"
+#include "model/forward_model.h"
 
 namespace ac::testing {
 
-class ToyModel : public engine::ForwardModel {
+class ToyModel : public model::ForwardModel {
  public:
   explicit ToyModel(int vocab = 64, int64_t context = 4096) : vocab_(vocab), context_(context) {}
 

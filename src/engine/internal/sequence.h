@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "engine/disk_tier.h"
-#include "engine/draft.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "engine/stop_strings.h"
 #include "kv/page_pool.h"
 #include "kv/prefix_cache.h"
+#include "speculation/draft.h"
 #include "tokenizer/stream_decoder.h"
 
 namespace ac::engine {
@@ -48,7 +48,7 @@ struct Sequence {
   int64_t outputs = 0;
   int64_t max_outputs = 0;
 
-  Draft draft;  // what the next step computes ahead
+  speculation::Draft draft;  // what the next step computes ahead
 
   std::vector<kv::PageId> pages;            // one reference each
   kv::PrefixCache::Lease lease;             // keeps the shared ones in the tree

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace ac::engine {
+namespace ac::speculation {
 
 // How often a guessed token turned out right, by how much of the text before it agreed. Guesses are
 // judged whether or not they were computed, so a sequence that stopped guessing notices when its
@@ -56,4 +56,4 @@ using GuessProbabilities = std::vector<double>;
 std::vector<int> ChooseDraftLengths(std::span<const GuessProbabilities> sequences,
                                     const DraftCosts& costs, int max_tokens);
 
-}  // namespace ac::engine
+}  // namespace ac::speculation

@@ -1,11 +1,11 @@
-#include "engine/ngram_index.h"
+#include "speculation/ngram_index.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 
-namespace ac::engine {
+namespace ac::speculation {
 namespace {
 
 NgramIndex::Match FindIn(const std::vector<int32_t>& tokens) {
@@ -71,4 +71,4 @@ TEST(NgramIndex, EqualsTheExhaustiveSearchOnRandomText) {
 }
 
 }  // namespace
-}  // namespace ac::engine
+}  // namespace ac::speculation

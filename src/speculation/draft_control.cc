@@ -1,8 +1,8 @@
-#include "engine/draft_control.h"
+#include "speculation/draft_control.h"
 
 #include <algorithm>
 
-namespace ac::engine {
+namespace ac::speculation {
 namespace {
 
 // Upper ends of the ranges. Kernels change their loops in between, so the cost is no straight line.
@@ -106,4 +106,4 @@ std::vector<int> ChooseDraftLengths(std::span<const GuessProbabilities> sequence
   return lengths;
 }
 
-}  // namespace ac::engine
+}  // namespace ac::speculation

@@ -1,8 +1,8 @@
-#include "engine/draft_control.h"
+#include "speculation/draft_control.h"
 
 #include <gtest/gtest.h>
 
-namespace ac::engine {
+namespace ac::speculation {
 namespace {
 
 // Steps that take as long as reading the weights once, up to a number of tokens.
@@ -78,4 +78,4 @@ TEST(DraftCosts, OldMeasurementsAreForgotten) {
 }
 
 }  // namespace
-}  // namespace ac::engine
+}  // namespace ac::speculation

@@ -1,13 +1,14 @@
-// What one sequence guesses about its own continuation. Data; speculation.cc fills and judges it.
+// What one sequence guesses about its own continuation. Data; engine/speculation.cc fills and
+// judges it.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "engine/draft_control.h"
-#include "engine/ngram_index.h"
+#include "speculation/draft_control.h"
+#include "speculation/ngram_index.h"
 
-namespace ac::engine {
+namespace ac::speculation {
 
 struct Draft {
   NgramIndex index;
@@ -21,4 +22,4 @@ struct Draft {
   std::vector<int32_t> input;
 };
 
-}  // namespace ac::engine
+}  // namespace ac::speculation

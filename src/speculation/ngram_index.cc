@@ -1,8 +1,8 @@
-#include "engine/ngram_index.h"
+#include "speculation/ngram_index.h"
 
 #include <algorithm>
 
-namespace ac::engine {
+namespace ac::speculation {
 namespace {
 
 // Places looked at in one search: common n-grams (indentation, brackets) occur thousands of times.
@@ -62,4 +62,4 @@ NgramIndex::Match NgramIndex::Find(std::span<const int32_t> tokens) const {
   return best;
 }
 
-}  // namespace ac::engine
+}  // namespace ac::speculation

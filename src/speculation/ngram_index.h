@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace ac::engine {
+namespace ac::speculation {
 
 class NgramIndex {
  public:
@@ -40,4 +40,4 @@ class NgramIndex {
   std::vector<int32_t> previous_;
 };
 
-}  // namespace ac::engine
+}  // namespace ac::speculation

@@ -1,0 +1,25 @@
+// Logits for tokens: all that the engine and the draft side need of a model.
+//
+// Production is engine::LoadedModel over Model; tests of serving use a scripted one, so that
+// everything but the weights is real. Called from the engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/status.h"
+#include "kv/page_pool.h"
+#include "model/model.h"
+
+namespace ac::model {
+
+class ForwardModel {
+ public:
+  virtual ~ForwardModel() = default;
+  virtual int vocab_size() const = 0;
+  virtual int64_t context_length() const = 0;
+  // See Model::Forward.
+  virtual Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits) = 0;
+};
+
+}  // namespace ac::model
