@@ -51,12 +51,20 @@ class MessagesParser {
     request_->stream = reader.Bool("stream");
     ParseStop(root.Key("stop_sequences"), reader.Array("stop_sequences"));
     ParseSampling(&reader, &request_->sampling);
-    // Served without them: caching is automatic, edits of the context are the client's business.
-    reader.Ignore({"cache_control", "context_management", "service_tier", "container",
-                   "mcp_servers", "betas", "speed", "inference_geo"});
+    MarkLastBlock(CacheTtl(&reader));
+    // Served without them: edits of the context are the client's business.
+    reader.Ignore({"context_management", "service_tier", "container", "mcp_servers", "betas",
+                   "speed", "inference_geo"});
   }
 
  private:
+  // A mark of the whole request stands for one behind its last block.
+  void MarkLastBlock(const std::string& ttl) {
+    if (ttl.empty() || request_->messages.empty()) return;
+    std::vector<Block>& blocks = request_->messages.back().blocks;
+    if (!blocks.empty()) blocks.back().cache_ttl = ttl;
+  }
+
   void ParseMessageList(const Path& path, const json::Value* value) {
     if (value == nullptr) return;
     const json::Array* array = value->if_array();
@@ -257,7 +265,8 @@ class MessagesParser {
     tool.defer_loading = reader.Bool("defer_loading");
     tool.strict = reader.Bool("strict");
     tool.input_schema = reader.ObjectJson("input_schema");
-    reader.Ignore({"cache_control", "eager_input_streaming", "input_examples", "allowed_callers"});
+    tool.cache_ttl = CacheTtl(&reader);
+    reader.Ignore({"eager_input_streaming", "input_examples", "allowed_callers"});
     if (ordinary) {
       if (tool.input_schema.empty() && reader.ok()) {
         context_->Fail(path.Key("input_schema"), "field required");

@@ -26,6 +26,12 @@ json::Value ParsedOr(const std::string& text, json::Value otherwise) {
   return value.ok() ? std::move(value).value() : std::move(otherwise);
 }
 
+json::Object CacheMark(const std::string& ttl) {
+  json::Object mark{{"type", "ephemeral"}};
+  if (ttl != "5m") mark["ttl"] = ttl;
+  return mark;
+}
+
 json::Array BlocksJson(const std::vector<Block>& blocks);
 
 json::Object Source(const std::string& media_type, const std::string& data,
@@ -93,9 +99,7 @@ json::Array BlocksJson(const std::vector<Block>& blocks) {
     json::Object* object = value.if_object();
     if (object == nullptr) continue;
     if (!block.cache_ttl.empty()) {
-      json::Object mark{{"type", "ephemeral"}};
-      if (block.cache_ttl != "5m") mark["ttl"] = block.cache_ttl;
-      (*object)["cache_control"] = std::move(mark);
+      (*object)["cache_control"] = CacheMark(block.cache_ttl);
     }
     out.push_back(std::move(value));
   }
@@ -115,6 +119,7 @@ json::Array ToolsJson(const std::vector<ToolSpec>& tools) {
         {"input_schema", ParsedOr(tool.input_schema, json::Object{{"type", "object"}})}};
     if (tool.defer_loading) spec["defer_loading"] = true;
     if (tool.strict) spec["strict"] = true;
+    if (!tool.cache_ttl.empty()) spec["cache_control"] = CacheMark(tool.cache_ttl);
     out.push_back(std::move(spec));
   }
   return out;

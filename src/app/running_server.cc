@@ -111,11 +111,12 @@ struct RunningServer::Parts {
     }
     if (engine != nullptr) {
       const engine::EngineStats stats = engine->stats();
-      (*snapshot)["engine"] = json::Object{{"running", stats.running},
-                                           {"queued", stats.queued},
-                                           {"pages_total", stats.pages_total},
-                                           {"pages_free", stats.pages_free},
-                                           {"pages_cached", stats.pages_cached}};
+      (*snapshot)["engine"] = json::Object{
+          {"running", stats.running},           {"queued", stats.queued},
+          {"pages_total", stats.pages_total},   {"pages_free", stats.pages_free},
+          {"pages_cached", stats.pages_cached}, {"disk_pages", stats.disk_pages},
+          {"disk_bytes", stats.disk_bytes},     {"disk_bad_pages", stats.disk_bad_pages},
+          {"disk_writing", stats.disk_writing}};
     }
     (*snapshot)["modes"] =
         json::Array{json::Object{{"name", facts.mode}, {"state", "serving"}, {"ok", true}}};
@@ -199,11 +200,11 @@ Result<std::unique_ptr<RunningServer>> RunningServer::Start(
   return running;
 }
 
-Result<chat::Usage> RunningServer::Warm(const std::string& file) {
+Result<chat::Usage> RunningServer::Warm(const Config& config, const std::string& file) {
   if (parts_->local == nullptr) {
     return InvalidArgument("[serve] --warm needs --mode local: other servers have their own cache");
   }
-  return WarmPrompt(*parts_->local, file);
+  return WarmPrompt(config, *parts_->local, file);
 }
 
 void RunningServer::Stop(std::chrono::milliseconds grace) {

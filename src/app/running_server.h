@@ -38,7 +38,7 @@ class RunningServer {
   const ServerFacts& facts() const { return facts_; }
 
   // Computes the prompt of the request in a file, so that it is cached when a client sends it.
-  Result<chat::Usage> Warm(const std::string& file);
+  Result<chat::Usage> Warm(const Config& config, const std::string& file);
 
   // Running replies may go on for `grace`. Then everything is written down.
   void Stop(std::chrono::milliseconds grace);

@@ -3,9 +3,11 @@
 #include <memory>
 
 #include "api/api.h"
+#include "app/gateway_settings.h"
 #include "base/file_system.h"
 #include "base/mutex.h"
 #include "chat/reply.h"
+#include "gateway/stabiliser.h"
 #include "json/json.h"
 
 namespace ac::app {
@@ -66,8 +68,12 @@ Result<chat::ChatRequest> ReadRequest(const std::string& path) {
 
 }  // namespace
 
-Result<chat::Usage> WarmPrompt(backend::Backend& backend, const std::string& path) {
+Result<chat::Usage> WarmPrompt(const Config& config, backend::Backend& backend,
+                               const std::string& path) {
   AC_ASSIGN_OR_RETURN(chat::ChatRequest request, ReadRequest(path));
+  const gateway::GatewayOptions rules = GatewayOptionsFrom(config);
+  (void)gateway::Stabilise(rules.stabiliser, &request);
+  (void)gateway::Slim(rules.slim, &request);
   request.max_tokens = 1;
   request.n = 1;
   const auto sink = std::make_shared<WaitingSink>();

@@ -12,8 +12,10 @@
 
 namespace ac::app {
 
-// `path` holds a request body as clients send it: Anthropic Messages or OpenAI chat completions.
+// `path` holds a request body as clients send it: Anthropic Messages or OpenAI chat completions. It
+// goes through the same rules (stabiliser, slimming) as a live one, so that a live one matches it.
 // Blocks until the prompt is computed; returns where its tokens came from.
-Result<chat::Usage> WarmPrompt(backend::Backend& backend, const std::string& path);
+Result<chat::Usage> WarmPrompt(const Config& config, backend::Backend& backend,
+                               const std::string& path);
 
 }  // namespace ac::app

@@ -5,6 +5,7 @@
 
 #include "api/errors.h"
 #include "backend/local_call.h"
+#include "backend/prompt_places.h"
 #include "obs/log.h"
 
 namespace ac::backend {
@@ -90,11 +91,15 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
 void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
   std::vector<std::vector<int32_t>> prompts;
   ReplyFormat format = ReplyFormat::Raw();
+  std::vector<kv::Place> places;
   for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
   if (request.prompts.empty()) {
     Result<prompt::Prompt> prompt = prompts_->Build(request, &turns_);
     if (!prompt.ok()) return call.Fail(prompt.status());
     format = ReplyFormat::ForChat(request, family_, prompt->ending);
+    const auto count = static_cast<int64_t>(prompt->tokens.size());
+    places = PlacesOf(prompt->parts, count);
+    call.Describe(std::move(prompt->parts), count);
     prompts.push_back(std::move(prompt->tokens));
     call.Diagnose(&diagnosis_, request.previous_message_id, DigestOf(request));
     call.ListenToTurns(prompt->opening,
@@ -110,6 +115,7 @@ void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
   auto constraint = grammars_.For(request, format.tools, format.thinking_open);
   if (!constraint.ok()) return call.Fail(constraint.status());
   settings.constraint = std::move(constraint).value();
+  settings.places = std::move(places);
   call.Submit(request, std::move(prompts), settings, std::move(format));
 }
 

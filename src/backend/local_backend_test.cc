@@ -116,6 +116,58 @@ TEST_F(LocalBackendTest, UsageCountsCachedTokensApart) {
   EXPECT_EQ(again.usage.input_tokens, 1);
 }
 
+TEST_F(LocalBackendTest, WhatAClientMarksAndMustBeComputedCountsAsStored) {
+  chat::ChatRequest request = Ask("a question with a mark behind it");
+  request.messages[0].blocks[0].cache_ttl = "5m";
+  const auto prompt = backend_->prompts().Tokens(request);
+  ASSERT_TRUE(prompt.ok());
+  const auto total = static_cast<int64_t>(prompt->size());
+  const chat::Usage first = Run(request)->reply().usage;
+  EXPECT_EQ(first.cache_read, 0);
+  EXPECT_GT(first.cache_creation, 30);
+  EXPECT_EQ(first.input_tokens, std::string("<|im_start|>assistant\n").size())
+      << "what is behind the mark: the reply's header";
+  EXPECT_EQ(first.PromptTokens(), total);
+  const chat::Usage again = Run(request)->reply().usage;
+  EXPECT_EQ(again.cache_creation, 0) << "it is stored already";
+  EXPECT_EQ(again.cache_read, total - 1);
+  EXPECT_EQ(again.PromptTokens(), total);
+  request.messages[0].blocks.push_back({.value = chat::Text{"and more"}, .cache_ttl = "1h"});
+  const chat::Usage more = Run(request)->reply().usage;
+  EXPECT_GT(more.cache_read, 30);
+  EXPECT_GT(more.cache_creation, 8);
+}
+
+TEST_F(LocalBackendTest, AnEditedPromptIsToldWhichMessageLeftTheCacheAndWhatItCost) {
+  chat::ChatRequest request = Ask("first question");
+  request.system = {{.value = chat::Text{"You are helpful and brief."}}};
+  const std::string answer = "an answer of some length, so that losing it costs something";
+  request.messages.push_back(
+      {.role = chat::Role::kAssistant, .blocks = {{.value = chat::Text{answer}}}});
+  request.messages.push_back(
+      {.role = chat::Role::kUser, .blocks = {{.value = chat::Text{"second question"}}}});
+  const auto plain = Run(request);
+  const auto* start = plain->events().front().As<chat::MessageStart>();
+  EXPECT_FALSE(start->prompt->divergence);
+  request.messages[1].blocks[0].As<chat::Text>()->text[10] = '!';
+  const std::vector<chat::ChatEvent> events = Run(request)->events();
+  start = events.front().As<chat::MessageStart>();
+  ASSERT_TRUE(start != nullptr && start->prompt && start->prompt->divergence);
+  EXPECT_EQ(start->prompt->divergence->part, "message 2 (assistant)");
+  EXPECT_EQ(start->prompt->divergence->before, "t\nan answer ");
+  EXPECT_EQ(start->prompt->divergence->was.substr(0, 4), "of s");
+  EXPECT_EQ(start->prompt->divergence->now.substr(0, 4), "!f s");
+  const chat::MessageDelta* end = nullptr;
+  for (const chat::ChatEvent& event : events) {
+    if (const auto* delta = event.As<chat::MessageDelta>()) end = delta;
+  }
+  ASSERT_TRUE(end != nullptr && end->prompt && end->prompt->divergence);
+  EXPECT_GT(end->prompt->divergence->seconds, 0);
+  EXPECT_GT(end->prompt->prefill_ms, 0);
+  EXPECT_EQ(end->prompt->from_memory + end->prompt->from_disk + end->prompt->computed,
+            end->usage.PromptTokens());
+}
+
 TEST_F(LocalBackendTest, SeveralRepliesToOnePromptShareOneMessage) {
   chat::ChatRequest request = Ask("hello");
   request.n = 3;

@@ -1,6 +1,10 @@
 #include "backend/local_call.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "backend/prompt_places.h"
+#include "base/utf8.h"
 
 namespace ac::backend {
 
@@ -57,6 +61,35 @@ void LocalCall::Diagnose(CacheDiagnosis* diagnosis, std::string previous_message
   digest_ = std::move(digest);
 }
 
+void LocalCall::Describe(std::vector<prompt::PromptPart> parts, int64_t prompt_tokens) {
+  MutexLock lock(mutex_);
+  last_mark_ = LastMark(parts, prompt_tokens);
+  parts_ = std::move(parts);
+}
+
+chat::PromptFacts LocalCall::FactsOf(const engine::CacheReport& report) const {
+  chat::PromptFacts facts{.from_memory = report.from_memory,
+                          .from_disk = report.from_disk,
+                          .computed = report.computed(),
+                          .restore_ms = Seconds(report.restore) * 1e3,
+                          .twin_ms = Seconds(report.twin_wait) * 1e3,
+                          .divergence = std::nullopt};
+  if (!report.divergence) return facts;
+  const engine::Divergence& found = *report.divergence;
+  const prompt::PromptPart* part = prompt::PartAt(parts_, found.at);
+  facts.divergence = chat::Divergence{.token = found.at,
+                                      .lost = found.lost,
+                                      .part = part != nullptr ? part->name : "",
+                                      .before = RepairUtf8(found.before),
+                                      .was = RepairUtf8(found.was),
+                                      .now = RepairUtf8(found.now),
+                                      .seconds = found.lost_seconds};
+  if (found.lost_seconds == 0) {
+    facts.divergence->seconds = report.token_seconds * static_cast<double>(found.lost);
+  }
+  return facts;
+}
+
 // Listeners only take a copy: this is the engine thread.
 void LocalCall::TellTurn(int choice) {
   prompt::GeneratedTurn turn = replies_[static_cast<size_t>(choice)].told();
@@ -98,10 +131,13 @@ void LocalCall::OnStart(const engine::CacheReport& report) {
   if (started_) return;
   started_ = true;
   usage_.cache_read = report.from_memory + report.from_disk;
-  usage_.cache_creation = 0;
-  usage_.input_tokens = report.computed();
+  // What was computed up to the client's last mark is what it asked to be stored.
+  const int64_t marked = std::min(last_mark_, report.prompt_tokens) - usage_.cache_read;
+  usage_.cache_creation = report.kept ? std::max<int64_t>(marked, 0) : 0;
+  usage_.input_tokens = report.computed() - usage_.cache_creation;
   chat::MessageStart start{
       .id = ids_.Next(chat::kMessageIdPrefix), .model = model_, .usage = usage_, .diagnosis = {}};
+  start.prompt = FactsOf(report);
   if (diagnosis_ != nullptr) {
     start.diagnosis = diagnosis_->Diagnose(previous_message_id_, digest_, report);
     digest_.prompt_tokens = report.prompt_tokens;
@@ -138,7 +174,16 @@ void LocalCall::OnFinish(int choice, const engine::FinishInfo& info) {
     return FailLocked(info.status);
   }
   usage_.output_tokens += info.output_tokens;
-  EmitAll(replies_[static_cast<size_t>(choice)].Finish(info, usage_));
+  std::vector<chat::ChatEvent> events = replies_[static_cast<size_t>(choice)].Finish(info, usage_);
+  for (chat::ChatEvent& event : events) {
+    auto* delta = std::get_if<chat::MessageDelta>(&event.value);
+    if (delta == nullptr || choice != 0) continue;
+    delta->prompt = FactsOf(info.cache);
+    delta->prompt->queue_ms = Seconds(info.queued) * 1e3;
+    delta->prompt->prefill_ms = Seconds(info.prefill) * 1e3;
+    delta->prompt->decode_ms = Seconds(info.decode) * 1e3;
+  }
+  EmitAll(std::move(events));
   // A stop string is in the tokens but was never told: such a turn is rendered when it comes back.
   if (turn_listener_ && info.reason != engine::FinishReason::kStopString) TellTurn(choice);
   if (++finished_ < replies_.size()) return;

@@ -17,6 +17,7 @@
 #include "chat/ids.h"
 #include "engine/engine.h"
 #include "prompt/generated_turns.h"
+#include "prompt/prompt_parts.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::backend {
@@ -37,6 +38,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void ListenToTurns(std::string opening, TurnListener listener);
   // Before Submit: answers what became of the cache since the message the client names.
   void Diagnose(CacheDiagnosis* diagnosis, std::string previous_message_id, RequestDigest digest);
+  // Before Submit: what the prompt consists of, to say what the cache did with it.
+  void Describe(std::vector<prompt::PromptPart> parts, int64_t prompt_tokens);
   // One Error event, then nothing.
   void Fail(const Status& status);
   // The caller is gone: nothing is emitted any more, the engine stops its work.
@@ -49,6 +52,7 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void OnProgress(int choice, int64_t done, int64_t total);
   void OnToken(int choice, const engine::TokenEvent& event);
   void OnFinish(int choice, const engine::FinishInfo& info);
+  chat::PromptFacts FactsOf(const engine::CacheReport& report) const AC_REQUIRES(mutex_);
   void Emit(chat::ChatEvent event) AC_REQUIRES(mutex_);
   void EmitAll(std::vector<chat::ChatEvent> events) AC_REQUIRES(mutex_);
   void TellTurn(int choice) AC_REQUIRES(mutex_);
@@ -68,6 +72,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   CacheDiagnosis* diagnosis_ AC_GUARDED_BY(mutex_) = nullptr;
   std::string previous_message_id_ AC_GUARDED_BY(mutex_);
   RequestDigest digest_ AC_GUARDED_BY(mutex_);
+  std::vector<prompt::PromptPart> parts_ AC_GUARDED_BY(mutex_);
+  int64_t last_mark_ AC_GUARDED_BY(mutex_) = 0;  // tokens that the client asked to be stored
   std::string model_ AC_GUARDED_BY(mutex_);
   chat::Usage usage_ AC_GUARDED_BY(mutex_);
   bool wants_logprobs_ AC_GUARDED_BY(mutex_) = false;

@@ -138,8 +138,12 @@ class RealFileSystem : public FileSystem {
     return OkStatus();
   }
 
-  Status Touch(const std::string& path) override {
-    if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) != 0) {
+  Status Touch(const std::string& path, int64_t ahead_s) override {
+    timespec now = {};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    now.tv_sec += ahead_s;
+    const timespec times[2] = {now, now};
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) {
       return FromErrno(errno, Describe("touch", path));
     }
     return OkStatus();

@@ -52,8 +52,8 @@ class FileSystem {
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // A file or an empty directory.
   virtual Status Remove(const std::string& path) = 0;
-  // Marks a file as modified now.
-  virtual Status Touch(const std::string& path) = 0;
+  // Marks a file as modified `ahead_s` seconds from now.
+  virtual Status Touch(const std::string& path, int64_t ahead_s) = 0;
   // Makes a preceding Rename or creation in `directory` survive a power cut.
   virtual Status SyncDirectory(const std::string& directory) = 0;
 

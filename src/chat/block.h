@@ -74,7 +74,8 @@ struct Block {
   std::variant<Text, Image, Document, Thinking, RedactedThinking, ToolUse, ToolResult,
                ToolReference, ServerToolUse, ServerToolResult, Opaque>
       value;
-  // Information only: caching is automatic. "" no mark, "5m" the default mark, "1h".
+  // The client's mark of a place worth caching: "" none, "5m" the default one, "1h". Caching is
+  // automatic; marks decide what is kept longest.
   std::string cache_ttl;
 
   template <typename T>

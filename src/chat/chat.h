@@ -20,6 +20,7 @@ struct ToolSpec {
   std::string description;
   std::string input_schema;    // JSON Schema object; empty for server tools
   bool defer_loading = false;  // not in the prompt until a ToolReference announces it
+  std::string cache_ttl;       // as of a block: the client's mark behind this tool
   bool strict = false;         // the client asks for arguments that match the schema exactly
   // Empty for an ordinary tool; "web_search_20250305", "namespace", ... for one the server would
   // run.

@@ -12,8 +12,14 @@ namespace {
 
 std::vector<ChatEvent> ToolTurn() {
   const Usage usage{.input_tokens = 3, .cache_read = 64, .cache_creation = 0, .output_tokens = 9};
+  const PromptFacts facts{.from_memory = 60,
+                          .from_disk = 4,
+                          .computed = 3,
+                          .restore_ms = 1.5,
+                          .prefill_ms = 20,
+                          .divergence = Divergence{64, 2, "tool Bash", "the", "old", "new", 0.25}};
   return {
-      {MessageStart{"msg_1", "m", usage, CacheDiagnosis{"tools_changed", 12}}},
+      {MessageStart{"msg_1", "m", usage, CacheDiagnosis{"tools_changed", 12}, "", facts}},
       {Ping{10, 20}},
       {BlockStart{0, {Thinking{}, ""}}},
       {ThinkingDelta{0, "hm"}},
@@ -27,7 +33,7 @@ std::vector<ChatEvent> ToolTurn() {
       {ToolArgsDelta{2, "{\"x\""}},
       {ToolArgsDelta{2, ":1}"}},
       {BlockStop{2}},
-      {MessageDelta{StopReason::kToolUse, "", usage}},
+      {MessageDelta{StopReason::kToolUse, "", usage, facts}},
       {MessageStop{}},
   };
 }

@@ -57,6 +57,7 @@ class ObjectBuilder {
         .Text("description", tool.description)
         .Text("input_schema", tool.input_schema)
         .Flag("defer_loading", tool.defer_loading)
+        .Text("cache_ttl", tool.cache_ttl)
         .Flag("strict", tool.strict)
         .Text("type", tool.type)
         .Text("json", tool.json)
@@ -222,6 +223,21 @@ json::Value ToJson(const Usage& usage) {
       .Int("output_tokens", usage.output_tokens)
       .Int("thinking_tokens", usage.thinking_tokens)
       .Done();
+}
+
+json::Value ToJson(const PromptFacts& facts) {
+  json::Object out{{"from_memory", facts.from_memory}, {"from_disk", facts.from_disk},
+                   {"computed", facts.computed},       {"queue_ms", facts.queue_ms},
+                   {"restore_ms", facts.restore_ms},   {"twin_ms", facts.twin_ms},
+                   {"prefill_ms", facts.prefill_ms},   {"decode_ms", facts.decode_ms}};
+  if (facts.divergence) {
+    const Divergence& divergence = *facts.divergence;
+    out["divergence"] = json::Object{{"token", divergence.token},    {"lost", divergence.lost},
+                                     {"part", divergence.part},      {"before", divergence.before},
+                                     {"was", divergence.was},        {"now", divergence.now},
+                                     {"seconds", divergence.seconds}};
+  }
+  return out;
 }
 
 json::Value ToJson(const ChatRequest& request) {

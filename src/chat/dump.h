@@ -16,6 +16,9 @@ namespace ac::chat {
 json::Value ToJson(const ChatRequest& request);
 json::Value ToJson(const Block& block);
 json::Value ToJson(const Usage& usage);
+json::Value ToJson(const PromptFacts& facts);
+// What ToJson wrote; fields that are missing have their default.
+PromptFacts PromptFactsFromJson(const json::Value& value);
 json::Value EventToJson(const ChatEvent& event);
 Result<ChatEvent> EventFromJson(const json::Value& value);
 

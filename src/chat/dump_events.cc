@@ -91,6 +91,7 @@ struct EventDumper {
                      {"model", start.model},
                      {"usage", ToJson(start.usage)}};
     if (!start.served_by.empty()) out["served_by"] = start.served_by;
+    if (start.prompt) out["prompt"] = ToJson(*start.prompt);
     if (start.diagnosis.has_value()) {
       out["diagnosis"] = json::Object{{"reason", start.diagnosis->reason},
                                       {"missed_tokens", start.diagnosis->missed_tokens}};
@@ -130,6 +131,7 @@ struct EventDumper {
                      {"stop_reason", StopReasonName(delta.stop_reason)}};
     if (!delta.stop_sequence.empty()) out["stop_sequence"] = delta.stop_sequence;
     out["usage"] = ToJson(delta.usage);
+    if (delta.prompt) out["prompt"] = ToJson(*delta.prompt);
     return out;
   }
   json::Object operator()(const MessageStop&) const { return {{"event", "message_stop"}}; }
@@ -146,10 +148,17 @@ struct EventDumper {
   }
 };
 
+std::optional<PromptFacts> MaybePromptFacts(const json::Value& event) {
+  const json::Value* prompt = json::Find(event, "prompt");
+  if (prompt == nullptr) return std::nullopt;
+  return PromptFactsFromJson(*prompt);
+}
+
 MessageStart MessageStartFromJson(const json::Value& value) {
   MessageStart start{Str(value, "id"), Str(value, "model"),
                      UsageFromJson(json::Find(value, "usage")), std::nullopt};
   start.served_by = Str(value, "served_by");
+  start.prompt = MaybePromptFacts(value);
   if (const json::Value* diagnosis = json::Find(value, "diagnosis")) {
     start.diagnosis = CacheDiagnosis{Str(*diagnosis, "reason"), Int(*diagnosis, "missed_tokens")};
   }
@@ -157,6 +166,31 @@ MessageStart MessageStartFromJson(const json::Value& value) {
 }
 
 }  // namespace
+
+PromptFacts PromptFactsFromJson(const json::Value& value) {
+  const auto number = [](const json::Value& in, const char* key) {
+    return json::AsDouble(json::Find(in, key)).value_or(0);
+  };
+  PromptFacts facts{.from_memory = Int(value, "from_memory"),
+                    .from_disk = Int(value, "from_disk"),
+                    .computed = Int(value, "computed"),
+                    .queue_ms = number(value, "queue_ms"),
+                    .restore_ms = number(value, "restore_ms"),
+                    .twin_ms = number(value, "twin_ms"),
+                    .prefill_ms = number(value, "prefill_ms"),
+                    .decode_ms = number(value, "decode_ms"),
+                    .divergence = std::nullopt};
+  if (const json::Value* found = json::Find(value, "divergence")) {
+    facts.divergence = Divergence{.token = Int(*found, "token"),
+                                  .lost = Int(*found, "lost"),
+                                  .part = Str(*found, "part"),
+                                  .before = Str(*found, "before"),
+                                  .was = Str(*found, "was"),
+                                  .now = Str(*found, "now"),
+                                  .seconds = number(*found, "seconds")};
+  }
+  return facts;
+}
 
 json::Value EventToJson(const ChatEvent& event) {
   json::Object out = std::visit(EventDumper{}, event.value);
@@ -189,7 +223,8 @@ Result<ChatEvent> EventFromJson(const json::Value& value) {
   } else if (kind == "message_delta") {
     event.value =
         MessageDelta{StopReasonFromName(Str(value, "stop_reason")).value_or(StopReason::kEndTurn),
-                     Str(value, "stop_sequence"), UsageFromJson(json::Find(value, "usage"))};
+                     Str(value, "stop_sequence"), UsageFromJson(json::Find(value, "usage")),
+                     MaybePromptFacts(value)};
   } else if (kind == "message_stop") {
     event.value = MessageStop{};
   } else if (kind == "error") {

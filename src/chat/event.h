@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "chat/chat.h"
+#include "chat/prompt_facts.h"
 
 namespace ac::chat {
 
@@ -60,6 +61,7 @@ struct MessageStart {
   // What answered: a mode, "reply-cache", "gateway". For headers, traces and metrics; empty: the
   // server's own mode.
   std::string served_by{};
+  std::optional<PromptFacts> prompt{};
 };
 // Shows life during prefill and queueing; carries how much of the prompt is read, when known.
 struct Ping {
@@ -96,6 +98,7 @@ struct MessageDelta {
   StopReason stop_reason = StopReason::kEndTurn;
   std::string stop_sequence;  // of kStopSequence
   Usage usage;                // totals of the whole request
+  std::optional<PromptFacts> prompt{};
 };
 struct MessageStop {};
 struct Error {

@@ -25,12 +25,16 @@ struct Divergence {
 };
 
 struct CacheReport {
+  bool kept = true;  // false: the cache is off, nothing of the prompt is remembered
   int64_t prompt_tokens = 0;
   int64_t from_memory = 0;  // of these, found in the page pool
   int64_t from_disk = 0;    // restored from the disk tier
   int64_t computed() const { return prompt_tokens - from_memory - from_disk; }
-  Nanos restore{0};    // waiting for the disk
-  Nanos twin_wait{0};  // waiting for another request that computed the same beginning
+  // What a token of prompt took lately; 0: not measured. Prices the divergence before the end.
+  double token_seconds = 0;
+  bool overlapped = false;  // the restore ran beside the first step of computing the rest
+  Nanos restore{0};         // waiting for the disk; of an overlapped one, how long it read
+  Nanos twin_wait{0};       // waiting for another request that computed the same beginning
   std::optional<Divergence> divergence;  // none: all that was cached fits, the prompt only goes on
 };
 

@@ -33,7 +33,7 @@ DiskTier::~DiskTier() {
 }
 
 std::unique_ptr<PendingRestore> DiskTier::Start(kv::DiskMatch match, std::vector<kv::PageId> pages,
-                                                double worth_seconds) {
+                                                kv::RestoreOrder order, double worth_seconds) {
   auto pending = std::make_unique<PendingRestore>();
   pending->match = match;
   pending->pages = std::move(pages);
@@ -41,7 +41,8 @@ std::unique_ptr<PendingRestore> DiskTier::Start(kv::DiskMatch match, std::vector
   pending->worth_seconds = worth_seconds;
   std::vector<std::byte*> destinations;
   for (const kv::PageId page : pending->pages) destinations.push_back(pool_.data(page));
-  pending->restore = store_->StartRestore(std::move(match), std::move(destinations));
+  pending->restore =
+      store_->StartRestore(std::move(match), std::move(destinations), order, worth_seconds);
   return pending;
 }
 
@@ -60,9 +61,10 @@ void DiskTier::ReleasePages(std::span<const kv::PageId> pages) {
   for (const kv::PageId page : pages) pool_.Release(page);
 }
 
-void DiskTier::Offer(std::span<const TokenId> tokens, std::span<const kv::PageId> pages) {
+void DiskTier::Offer(std::span<const TokenId> tokens, std::span<const kv::PageId> pages,
+                     std::span<const kv::Place> places) {
   if (store_ == nullptr) return;
-  for (const kv::PageId page : store_->Offer(tokens, pages, pool_)) {
+  for (const kv::PageId page : store_->Offer(tokens, pages, pool_, places)) {
     pool_.AddRef(page);
     ++held_;
   }
@@ -135,7 +137,7 @@ void DiskTier::StartNextWarm() {
       return page.ok() ? *page : kv::kNoPage;
     };
     warm_ = Begin(warm_tokens_, static_cast<int64_t>(warm_known_.size()), warm_lease_.tokens(), 0,
-                  allocate);
+                  kv::RestoreOrder::kPages, allocate);
     if (warm_ != nullptr) return;
   }
   warm_tokens_.clear();

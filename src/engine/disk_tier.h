@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct PendingRestore {
   std::shared_ptr<kv::Restore> restore;
   Nanos begin{0};
   double worth_seconds = 0;  // longer than this, computing is faster
+  // Where the sequence took them over: its pages and tokens before.
+  size_t first_page = 0;
+  int64_t first_token = 0;
 
   // Valid once the restore is done: tokens that were restored.
   int64_t RestoredTokens() const;
@@ -48,13 +52,14 @@ class DiskTier {
   template <typename Allocate>
   std::unique_ptr<PendingRestore> Begin(std::span<const TokenId> tokens, int64_t pages_known,
                                         int64_t tokens_known, double token_seconds,
-                                        Allocate allocate);
+                                        kv::RestoreOrder order, Allocate allocate);
   // True once nothing writes into the pages any more. Stops a restore that takes too long.
   bool Settled(PendingRestore& pending) const;
   // Stops and waits, at most for one page.
   static void Abandon(PendingRestore& pending);
 
-  void Offer(std::span<const TokenId> tokens, std::span<const kv::PageId> pages);
+  void Offer(std::span<const TokenId> tokens, std::span<const kv::PageId> pages,
+             std::span<const kv::Place> places);
   // Gives back pages that were written. Call once per step.
   void Collect();
   // Waits for the writer to give a page back; false: it holds none.
@@ -62,6 +67,10 @@ class DiskTier {
   // References of the pool that the tier holds: for the writer and for warm starts.
   int64_t held_pages() const {
     return held_ + (warm_ == nullptr ? 0 : static_cast<int64_t>(warm_->pages.size()));
+  }
+
+  std::optional<kv::DiskStats> stats() const {
+    return store_ == nullptr ? std::nullopt : std::optional(store_->stats());
   }
 
   // One step of restoring the most valuable prefixes into free pages. Cheap when there is none.
@@ -76,11 +85,14 @@ class DiskTier {
  private:
   // Waiting this long for the disk is never worse than computing.
   static constexpr double kPatienceSeconds = 0.05;
+  // Without a price of a token: so much slower than expected is too slow.
+  static constexpr double kSlowFactor = 4;
+  static constexpr double kSlowSeconds = 1;
 
   enum class WarmState { kNotListed, kRunning, kDone };
 
   std::unique_ptr<PendingRestore> Start(kv::DiskMatch match, std::vector<kv::PageId> pages,
-                                        double worth_seconds);
+                                        kv::RestoreOrder order, double worth_seconds);
   void ReleasePages(std::span<const kv::PageId> pages);
   void StartNextWarm();
   void FinishWarm();
@@ -102,7 +114,8 @@ class DiskTier {
 template <typename Allocate>
 std::unique_ptr<PendingRestore> DiskTier::Begin(std::span<const TokenId> tokens,
                                                 int64_t pages_known, int64_t tokens_known,
-                                                double token_seconds, Allocate allocate) {
+                                                double token_seconds, kv::RestoreOrder order,
+                                                Allocate allocate) {
   if (store_ == nullptr) return nullptr;
   kv::DiskMatch match = store_->Match(tokens, pages_known);
   const int64_t page_tokens = pool_.layout().page_tokens;
@@ -120,7 +133,10 @@ std::unique_ptr<PendingRestore> DiskTier::Begin(std::span<const TokenId> tokens,
     ReleasePages(pages);
     return nullptr;
   }
-  return Start(std::move(match), std::move(pages), token_seconds > 0 ? worth : 0);
+  // A step that follows the disk must end even if the disk does not.
+  const double slow = kSlowFactor * store_->RestoreSeconds(match) + kSlowSeconds;
+  const double unpriced = order == kv::RestoreOrder::kLayers ? slow : 0;
+  return Start(std::move(match), std::move(pages), order, token_seconds > 0 ? worth : unpriced);
 }
 
 }  // namespace ac::engine

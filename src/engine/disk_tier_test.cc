@@ -95,6 +95,53 @@ TEST_F(EngineDiskTest, AfterARestartTheFirstRequestOfAKnownPromptIsAHit) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+// With room for less than the prompt, a warm start leaves some of it on the disk.
+TEST_F(EngineDiskTest, ARequestAloneComputesBesideItsRestore) {
+  const std::vector<TokenId> prompt = Prompt(200);
+  Start(1024);
+  Run(Greedy(prompt, 1));
+  Start(64);
+  std::vector<TokenId> longer = prompt;
+  longer.insert(longer.end(), {1, 2, 3});
+  const auto sink = Run(Greedy(longer, 6));
+  EXPECT_EQ(sink->tokens, model_.Continue(longer, 6));
+  const CacheReport& report = sink->info.cache;
+  EXPECT_TRUE(report.overlapped);
+  EXPECT_GT(report.from_disk, 0);
+  EXPECT_EQ(report.computed(), 3);
+  EXPECT_GT(report.restore, Nanos(0));
+  EXPECT_EQ(sink->cached_tokens, 200) << "OnStart had the true numbers";
+  EXPECT_TRUE(engine_->CheckIntegrity().ok()) << engine_->CheckIntegrity();
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(EngineDiskTest, AnOverlappedRestoreThatFailsIsComputedAgain) {
+  const std::vector<TokenId> prompt = Prompt(200);
+  for (const int damaged_page : {0, 40, 49}) {
+    Start(1024);
+    Run(Greedy(prompt, 1));
+    engine_.reset();
+    kv::PageKey key = kv::kRootKey;
+    for (int page = 0; page <= damaged_page; ++page) {
+      key = kv::ChildKey(key, std::span(prompt).subspan(static_cast<size_t>(page) * 4, 4));
+    }
+    const std::string path = JoinPath(store_->folder(), kv::PageFileName(key));
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-1, std::ios::end);
+    file.put('\x55');
+    file.close();
+    warnings_.clear();
+    Start(64);
+    std::vector<TokenId> longer = prompt;
+    longer.insert(longer.end(), {1, 2, 3});
+    const auto sink = Run(Greedy(longer, 6));
+    EXPECT_EQ(sink->tokens, model_.Continue(longer, 6)) << damaged_page;
+    EXPECT_GE(sink->info.cache.computed(), 3 + 200 - damaged_page * 4);
+    EXPECT_GE(warnings_.size(), 1u);
+    EXPECT_TRUE(engine_->CheckIntegrity().ok()) << engine_->CheckIntegrity();
+  }
+}
+
 TEST_F(EngineDiskTest, RestoredPagesAreSharedAndOnlyReadOnce) {
   const std::vector<TokenId> prompt = Prompt(120);
   Start();

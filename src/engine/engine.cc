@@ -40,7 +40,8 @@ Engine::Engine(model::ForwardModel& model, const tokenizer::Tokenizer& tokenizer
                           : model.context_length()),
       cache_(std::make_unique<SequenceCache>(
           std::move(pages), tokenizer, clock,
-          SequenceCacheOptions{options.prefix_cache, options.disk, options.metrics})),
+          SequenceCacheOptions{options.prefix_cache, options.disk, options.metrics,
+                               model.state_bytes(), options.state_memory_bytes})),
       pacer_(options.max_step_tokens, options.step_seconds),
       speculator_(options.speculation),
       metrics_(options.metrics),
@@ -67,10 +68,15 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
   }
   const int64_t capacity = cache_->capacity_tokens();
   if (prompt >= capacity) {
-    return Status(Code::kResourceExhausted, "[engine] prompt of " + std::to_string(prompt) +
-                                                " tokens needs more than the KV cache of " +
-                                                std::to_string(capacity) +
-                                                " tokens; raise kv.memory_mb");
+    const auto megabytes = [this](int64_t tokens) {
+      const auto bytes = static_cast<uint64_t>(tokens) * cache_->pool().layout().token_bytes();
+      return std::to_string((bytes + (1 << 20) - 1) >> 20);
+    };
+    return Status(Code::kResourceExhausted,
+                  "[engine] prompt of " + std::to_string(prompt) + " tokens needs " +
+                      megabytes(prompt + 1) + " MiB of KV cache; there are " +
+                      megabytes(capacity) + " MiB for " + std::to_string(capacity) +
+                      " tokens: raise kv.memory_mb");
   }
   AC_RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
   for (const TokenId token : request.prompt) {
@@ -234,21 +240,26 @@ void Engine::Admit() {
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
     BringNextToFront();
     Sequence& sequence = *waiting_.front();
-    if (!cache_->Prepare(sequence, running_)) {
+    const bool alone = running_.empty() && waiting_.size() == 1 && not_yet.empty();
+    if (!cache_->Prepare(sequence, running_, alone)) {
       not_yet.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
       continue;
     }
-    if (!sequence.started) {
-      sequence.started = true;
-      sequence.admitted = clock_.Now();
-      sequence.info.cached_tokens = sequence.computed;
-      sequence.sink->OnStart(sequence.info.cache);
-    }
+    // While pages arrive, what the cache gives is not known.
+    if (!sequence.arriving) Start(sequence);
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
   std::move(not_yet.begin(), not_yet.end(), std::back_inserter(waiting_));
+}
+
+void Engine::Start(Sequence& sequence) {
+  if (sequence.started) return;
+  sequence.started = true;
+  sequence.admitted = clock_.Now();
+  sequence.info.cached_tokens = sequence.computed;
+  sequence.sink->OnStart(sequence.info.cache);
 }
 
 // Gives every planned chunk its pages. A chunk that finds none preempts the newest sequence after
@@ -369,8 +380,15 @@ void Engine::UpdateStats() {
       levels.prompt_tokens_waiting += sequence->known() - sequence->computed;
     }
   }
+  const std::optional<kv::DiskStats> disk = cache_->disk_stats();
   {
     MutexLock lock(mutex_);
+    if (disk) {
+      stats_.disk_pages = static_cast<int64_t>(disk->files);
+      stats_.disk_bytes = static_cast<int64_t>(disk->bytes);
+      stats_.disk_bad_pages = static_cast<int64_t>(disk->bad_pages);
+      stats_.disk_writing = disk->writing;
+    }
     levels.queued = static_cast<int64_t>(waiting_.size() + submitted_.size());
     stats_.running = levels.running;
     stats_.queued = levels.queued;

@@ -48,6 +48,8 @@ struct EngineOptions {
   double request_timeout_seconds = 0;
   obs::Metrics* metrics = nullptr;      // must outlive the engine
   std::shared_ptr<kv::DiskStore> disk;  // null: the cache lives in memory only
+  // For checkpoints of models that have a state; 0: a quarter of what the pages take.
+  uint64_t state_memory_bytes = 0;
 };
 
 class Engine {
@@ -82,11 +84,13 @@ class Engine {
   void Expire();
   void Admit();
   void BringNextToFront();
+  void Start(Sequence& sequence);
   std::vector<PlannedChunk> Plan();
   void CountActiveClients();
   bool ReservePages(std::vector<PlannedChunk>* plan);
   void Compute(std::span<const PlannedChunk> plan);
   model::Chunk InputOf(Sequence& sequence, const PlannedChunk& chunk) const;
+  bool FinishArrival(std::span<const PlannedChunk> plan, Nanos begin);
   void ComputeFailed(std::span<const PlannedChunk> plan, const Status& status);
   void Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);
   void SampleChunk(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);

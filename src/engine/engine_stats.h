@@ -11,6 +11,10 @@ struct EngineStats {
   int64_t pages_total = 0;
   int64_t pages_free = 0;
   int64_t pages_cached = 0;
+  int64_t disk_pages = 0;  // of the disk tier; all zero without one
+  int64_t disk_bytes = 0;
+  int64_t disk_bad_pages = 0;  // damaged or missing when they were to be read
+  bool disk_writing = false;
   uint64_t requests = 0;
   uint64_t prompt_tokens = 0;  // of finished and running requests
   uint64_t cached_tokens = 0;  // of these, not computed again

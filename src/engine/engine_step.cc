@@ -24,7 +24,9 @@ std::vector<PlannedChunk> Engine::Plan() {
                       .priority = sequence->request.priority,
                       .client_tokens = client_tokens_[sequence->request.client]});
   }
-  return PlanStep(states, pacer_.Limits());
+  std::vector<PlannedChunk> plan = PlanStep(states, pacer_.Limits());
+  for (PlannedChunk& chunk : plan) cache_->CutAtStatePlace(*FindRunning(chunk.id), &chunk);
+  return plan;
 }
 
 // Drops clients that left. One that joins starts level with those that were served least, or it
@@ -50,10 +52,14 @@ void Engine::Compute(std::span<const PlannedChunk> plan) {
   logits_.resize(static_cast<size_t>(model::CountLogitRows(batch)) * vocab);
   const Nanos begin = clock_.Now();
   const Status status = model_.Forward(batch, cache_->pool(), logits_.data());
+  const bool arriving = batch.front().arriving != nullptr;
+  if (arriving && !FinishArrival(plan, begin)) return;
   if (!status.ok()) return ComputeFailed(plan, status);
   const double seconds = Seconds(clock_.Now() - begin);
-  pacer_.Observe(plan, seconds);
-  speculator_.Observe(plan, seconds);
+  if (!arriving) {  // else it was perhaps the disk's time
+    pacer_.Observe(plan, seconds);
+    speculator_.Observe(plan, seconds);
+  }
   metrics_.Step(plan, seconds);
   std::span<const float> rest(logits_);
   for (const PlannedChunk& chunk : plan) {
@@ -63,6 +69,18 @@ void Engine::Compute(std::span<const PlannedChunk> plan) {
   }
 }
 
+// The step ran beside the restore of its only sequence's prefix. False: not all of that came; the
+// next step computes the rest.
+bool Engine::FinishArrival(std::span<const PlannedChunk> plan, Nanos begin) {
+  Sequence& sequence = *Find(plan.front().id);
+  const bool whole = cache_->FinishArrival(sequence);
+  if (!sequence.started) {
+    Start(sequence);
+    sequence.admitted = begin;  // the step was its work already
+  }
+  return whole;
+}
+
 model::Chunk Engine::InputOf(Sequence& sequence, const PlannedChunk& chunk) const {
   const std::span<const TokenId> known(sequence.tokens);
   const int certain = chunk.count - chunk.drafted;
@@ -70,7 +88,9 @@ model::Chunk Engine::InputOf(Sequence& sequence, const PlannedChunk& chunk) cons
       .tokens = known.subspan(static_cast<size_t>(chunk.begin), static_cast<size_t>(certain)),
       .position = chunk.begin,
       .pages = sequence.pages,
-      .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone};
+      .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone,
+      .state = sequence.state,
+      .arriving = sequence.arriving ? sequence.restore->restore.get() : nullptr};
   if (chunk.drafted > 0) {
     speculation::Draft& draft = sequence.draft;
     draft.input.assign(input.tokens.begin(), input.tokens.end());
@@ -97,6 +117,7 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<con
   client_tokens_[sequence.request.client] += chunk.count;
   const int64_t known = sequence.known();
   sequence.computed = chunk.begin + chunk.count - chunk.drafted;
+  cache_->KeepState(sequence, chunk.begin);
   if (!sequence.prompt_done()) {
     sequence.sink->OnProgress(sequence.computed,
                               static_cast<int64_t>(sequence.request.prompt.size()));

@@ -237,6 +237,28 @@ TEST_F(EngineTest, OverlongAndEmptyPromptsAreRefusedAtOnce) {
   EXPECT_EQ(sink->finishes, 0);
 }
 
+TEST_F(EngineTest, APromptThatTheMemoryCannotHoldIsRefusedWithTheNumbers) {
+  Start(64);  // 256 tokens
+  auto sink = std::make_shared<CollectingSink>();
+  const Status status = engine_->Submit(Greedy(std::vector<TokenId>(300, 1), 1), sink).status();
+  EXPECT_NE(status.message().find("300 tokens"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("256 tokens"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("kv.memory_mb"), std::string::npos) << status;
+}
+
+TEST_F(EngineTest, AMarkedPrefixOutlivesNewerOnesAndReuseDoesNotDependOnMarks) {
+  Start(32);  // 128 tokens
+  const auto prompt = [](TokenId seed) { return std::vector<TokenId>(24, seed); };
+  GenerateRequest marked = Greedy(prompt(1), 1);
+  marked.places = {{.tokens = 24, .kind = kv::PlaceKind::kTurnEnd, .keep_s = 300}};
+  Run(marked);
+  Run(Greedy(prompt(2), 1));
+  for (TokenId seed = 3; seed < 10; ++seed) Run(Greedy(prompt(seed), 1));
+  EXPECT_EQ(Run(Greedy(prompt(9), 1))->info.cache.from_memory, 23) << "without a mark";
+  EXPECT_EQ(Run(Greedy(prompt(2), 1))->info.cache.from_memory, 0) << "gone";
+  EXPECT_EQ(Run(Greedy(prompt(1), 1))->info.cache.from_memory, 23) << "marked";
+}
+
 TEST_F(EngineTest, AFullQueueIsATypedError) {
   Start(256, {.max_running = 1, .max_queued = 2});
   Mutex mutex;

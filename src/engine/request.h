@@ -15,6 +15,7 @@
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/token_constraint.h"
+#include "kv/place.h"
 
 namespace ac::engine {
 
@@ -32,6 +33,8 @@ struct GenerateRequest {
   // What the reply may consist of, in its first state; each sequence works on a fork of it. Null:
   // anything.
   std::shared_ptr<const TokenConstraint> constraint;
+  // Where this prompt's cache is worth keeping longest, in ascending order; behind its end: none.
+  std::vector<kv::Place> places;
   Priority priority = Priority::kInteractive;
   std::string client;  // for fairness; requests with equal names share a turn
 };

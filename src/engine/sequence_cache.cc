@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "obs/log.h"
 
@@ -32,7 +33,15 @@ SequenceCache::SequenceCache(kv::PagePool pages, const tokenizer::Tokenizer& tok
       clock_(clock),
       pool_(std::move(pages)),
       tree_(pool_),
-      disk_(options.enabled ? options.disk : nullptr, pool_, tree_, clock) {
+      disk_(options.enabled ? options.disk : nullptr, pool_, tree_, clock),
+      state_bytes_(options.state_bytes) {
+  if (enabled_ && state_bytes_ > 0) {
+    const uint64_t page_bytes =
+        static_cast<uint64_t>(pool_.total_pages()) * pool_.layout().page_bytes();
+    states_ = std::make_unique<StateKeeper>(
+        options.state_memory_bytes > 0 ? options.state_memory_bytes : page_bytes / 4,
+        options.disk.get(), clock);
+  }
   if (options.metrics == nullptr) return;
   const auto prompt_tokens = [&](const char* source) {
     return options.metrics->GetCounter("anyclaude_kv_prompt_tokens_total",
@@ -44,6 +53,8 @@ SequenceCache::SequenceCache(kv::PagePool pages, const tokenizer::Tokenizer& tok
   computed_ = prompt_tokens("computed");
   failed_restores_ = options.metrics->GetCounter(
       "anyclaude_kv_failed_restores_total", "Restores that met a damaged, missing or slow page");
+  overlapped_restores_ = options.metrics->GetCounter("anyclaude_kv_overlapped_restores_total",
+                                                     "Restores that ran beside computing the rest");
 }
 
 bool SequenceCache::Tend() {
@@ -54,7 +65,7 @@ bool SequenceCache::Tend() {
 
 // --- A sequence begins
 
-bool SequenceCache::Prepare(Sequence& sequence, const SequenceList& running) {
+bool SequenceCache::Prepare(Sequence& sequence, const SequenceList& running, bool alone) {
   if (sequence.restore == nullptr) {
     if (WaitsForTwin(sequence, running)) {
       if (sequence.twin_since == Nanos(0)) sequence.twin_since = clock_.Now();
@@ -64,12 +75,21 @@ bool SequenceCache::Prepare(Sequence& sequence, const SequenceList& running) {
       sequence.info.cache.twin_wait += clock_.Now() - sequence.twin_since;
       sequence.twin_since = Nanos(0);
     }
-    Attach(sequence);
-    return sequence.restore == nullptr;
+    Attach(sequence, alone);
+    return sequence.restore == nullptr || sequence.arriving;
   }
   if (!disk_.Settled(*sequence.restore)) return false;
-  SettleRestore(sequence);
+  TakeOverPages(sequence);
+  (void)SettleRestore(sequence);
   return true;
+}
+
+bool SequenceCache::FinishArrival(Sequence& sequence) {
+  sequence.restore->restore->Wait();
+  sequence.arriving = false;
+  sequence.info.cache.overlapped = true;
+  overlapped_restores_.Add();
+  return SettleRestore(sequence);
 }
 
 // Whether somebody else is about to have more of this prompt than the tree has now.
@@ -114,7 +134,7 @@ int64_t SequenceCache::CommonPages(const Sequence& sequence,
   return common - common % pool_.layout().page_tokens;
 }
 
-void SequenceCache::Attach(Sequence& sequence) {
+void SequenceCache::Attach(Sequence& sequence, bool alone) {
   assert(sequence.pages.empty() && sequence.computed == 0);
   disk_.PauseWarming();
   if (enabled_) sequence.lease = tree_.Match(Reusable(sequence));
@@ -124,13 +144,21 @@ void SequenceCache::Attach(Sequence& sequence) {
   }
   const auto pages = static_cast<int64_t>(sequence.pages.size());
   sequence.computed = pages * pool_.layout().page_tokens;
+  // A state can only go on from where it was kept, which is known when all pages are there.
+  const bool overlap = alone && state_bytes_ == 0;
   sequence.restore = disk_.Begin(Reusable(sequence), pages, sequence.lease.tokens(), token_seconds_,
+                                 overlap ? kv::RestoreOrder::kLayers : kv::RestoreOrder::kPages,
                                  [this] { return AllocatePage(); });
+  if (sequence.restore != nullptr && overlap) {
+    sequence.arriving = true;
+    return TakeOverPages(sequence);
+  }
   if (sequence.restore != nullptr) {
     restoring_.push_back(&sequence);
     return;
   }
   CopyPartialPage(sequence);
+  GoBackToState(sequence);
   Report(sequence, /*from_disk=*/0, tree_.Behind(sequence.lease, kShownTokens));
 }
 
@@ -141,22 +169,40 @@ void SequenceCache::CopyPartialPage(Sequence& sequence) {
   sequence.computed += partial;
 }
 
-// Takes over what was read, shares it, and says what the cache did.
-void SequenceCache::SettleRestore(Sequence& sequence) {
+// The pages that are being read become the sequence's own, as if all of them were there.
+void SequenceCache::TakeOverPages(Sequence& sequence) {
   std::erase(restoring_, &sequence);
+  PendingRestore& pending = *sequence.restore;
+  pending.first_page = sequence.pages.size();
+  pending.first_token = sequence.computed;
+  sequence.pages.insert(sequence.pages.end(), pending.pages.begin(), pending.pages.end());
+  sequence.computed += pending.match.tokens;
+  pending.pages.clear();
+}
+
+// Gives back what did not come, shares the rest, and says what the cache did. False: not all came.
+bool SequenceCache::SettleRestore(Sequence& sequence) {
   const std::unique_ptr<PendingRestore> pending = std::move(sequence.restore);
+  const size_t wanted = pending->match.pages.size();
   const size_t good = pending->restore->pages();
-  if (good < pending->pages.size()) failed_restores_.Add();
-  for (size_t i = 0; i < pending->pages.size(); ++i) {
-    if (i < good) {
-      sequence.pages.push_back(pending->pages[i]);
-    } else {
-      pool_.Release(pending->pages[i]);
+  if (good < wanted) {
+    failed_restores_.Add();
+    // Pages that the step may have added behind them go too: they say nothing without these.
+    const size_t kept = pending->first_page + good;
+    while (sequence.pages.size() > kept) {
+      pool_.Release(sequence.pages.back());
+      sequence.pages.pop_back();
     }
+    sequence.computed = pending->first_token + pending->RestoredTokens();
   }
-  if (!sequence.started) sequence.info.cache.restore = clock_.Now() - pending->begin;
+  if (!sequence.started) {
+    sequence.info.cache.restore =
+        sequence.info.cache.overlapped
+            ? std::chrono::duration_cast<Nanos>(
+                  std::chrono::duration<double>(pending->restore->seconds()))
+            : clock_.Now() - pending->begin;
+  }
   const int64_t restored = pending->RestoredTokens();
-  sequence.computed += restored;
   kv::PrefixCache::Continuation behind;
   if (good == 0) {
     CopyPartialPage(sequence);
@@ -167,7 +213,42 @@ void SequenceCache::SettleRestore(Sequence& sequence) {
     behind.tokens = static_cast<int64_t>(last.tokens.size()) - last.use;
     behind.next.assign(last.tokens.begin() + last.use, last.tokens.end());
   }
-  Report(sequence, restored, behind);
+  GoBackToState(sequence);
+  Report(sequence, std::min(restored, sequence.computed), behind);
+  return good == wanted;
+}
+
+// A model with a state can only go on where one was kept: at or before the end of the pages.
+void SequenceCache::GoBackToState(Sequence& sequence) {
+  if (state_bytes_ == 0) return;
+  sequence.state.assign(state_bytes_, std::byte{0});
+  int64_t at = 0;
+  if (states_ != nullptr) {
+    const auto known = std::span(sequence.tokens).first(static_cast<size_t>(sequence.computed));
+    at = states_->Load(known, sequence.state);
+  }
+  const int page_tokens = pool_.layout().page_tokens;
+  while (static_cast<int64_t>(sequence.pages.size()) > PagesFor(at, page_tokens)) {
+    pool_.Release(sequence.pages.back());
+    sequence.pages.pop_back();
+  }
+  sequence.computed = at;
+  const int partial = static_cast<int>(at % page_tokens);
+  if (partial == 0 || OwnLastPage(sequence, partial)) return;
+  Release(sequence);  // no page free: begins anew
+  sequence.state.assign(state_bytes_, std::byte{0});
+}
+
+// Others may read the last page on; this sequence is going to write behind its first `tokens`.
+bool SequenceCache::OwnLastPage(Sequence& sequence, int tokens) {
+  kv::PageId& last = sequence.pages.back();
+  if (pool_.RefCount(last) == 1) return true;
+  const kv::PageId own = AllocatePage();
+  if (own == kv::kNoPage) return false;
+  pool_.CopyTokens(last, own, tokens);
+  pool_.Release(last);
+  last = own;
+  return true;
 }
 
 // `behind`: how the cached prefix goes on where the prompt left it. The first admission counts: one
@@ -177,6 +258,8 @@ void SequenceCache::Report(Sequence& sequence, int64_t from_disk,
   if (sequence.started) return;
   CacheReport& report = sequence.info.cache;
   const std::span<const TokenId> prompt(sequence.request.prompt);
+  report.kept = enabled_;
+  report.token_seconds = token_seconds_;
   report.prompt_tokens = static_cast<int64_t>(prompt.size());
   report.from_memory = sequence.computed - from_disk;
   report.from_disk = from_disk;
@@ -222,7 +305,8 @@ void SequenceCache::Observe(FinishInfo* info) {
   const int64_t computed = info->cache.computed();
   if (info->output_tokens == 0 || computed <= 0) return;
   const double seconds = Seconds(info->prefill) / static_cast<double>(computed);
-  if (computed >= kPricedTokens) {
+  // Beside a restore, the time was perhaps the disk's.
+  if (computed >= kPricedTokens && !info->cache.overlapped) {
     token_seconds_ = token_seconds_ > 0 ? 0.5 * (token_seconds_ + seconds) : seconds;
   }
   if (auto& divergence = info->cache.divergence) {
@@ -232,11 +316,15 @@ void SequenceCache::Observe(FinishInfo* info) {
 
 // --- A sequence runs and ends
 
+int64_t SequenceCache::WallSeconds() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(clock_.WallNow()).count();
+}
+
 kv::PageId SequenceCache::AllocatePage() {
   while (true) {
     if (pool_.free_pages() == 0) disk_.Collect();
     if (pool_.free_pages() > 0) return pool_.Allocate().value();
-    if (tree_.Evict(1) > 0) {
+    if (tree_.Evict(1, WallSeconds()) > 0) {
       // Somebody may still hold the evicted page: the writer, who gives it back in a moment, or a
       // running sequence.
       if (pool_.free_pages() == 0) (void)disk_.WaitForPage();
@@ -273,7 +361,8 @@ bool SequenceCache::Holds(const Sequence& sequence, int64_t tokens) const {
 }
 
 void SequenceCache::Publish(Sequence& sequence, bool finished) {
-  if (!enabled_) return;
+  // What is arriving was not verified yet.
+  if (!enabled_ || sequence.arriving) return;
   const int64_t page_tokens = pool_.layout().page_tokens;
   const int64_t count =
       finished ? sequence.computed : sequence.computed / page_tokens * page_tokens;
@@ -282,7 +371,33 @@ void SequenceCache::Publish(Sequence& sequence, bool finished) {
   const auto pages = std::span(sequence.pages)
                          .first(static_cast<size_t>(PagesFor(count, pool_.layout().page_tokens)));
   tree_.Publish(tokens, pages);
-  disk_.Offer(tokens, pages);
+  if (finished && states_ != nullptr) {  // the turn's end: the next one goes on here
+    states_->Keep(tokens, sequence.state, kv::PlaceKind::kTurnEnd);
+  }
+  for (const kv::Place& place : sequence.request.places) {
+    if (place.keep_s == 0 || place.tokens > count) continue;
+    tree_.Keep(tokens.first(static_cast<size_t>(place.tokens)), WallSeconds() + place.keep_s);
+  }
+  disk_.Offer(tokens, pages, sequence.request.places);
+}
+
+void SequenceCache::CutAtStatePlace(const Sequence& sequence, PlannedChunk* chunk) const {
+  if (state_bytes_ == 0) return;
+  chunk->count -= std::exchange(chunk->drafted, 0);
+  if (states_ == nullptr) return;
+  const int64_t end = chunk->begin + chunk->count;
+  const auto places = kv::CheckpointPlaces(chunk->begin, end, sequence.request.places);
+  if (places.empty() || places.front().tokens == end) return;
+  chunk->count = static_cast<int>(places.front().tokens - chunk->begin);
+  chunk->samples = false;
+}
+
+void SequenceCache::KeepState(const Sequence& sequence, int64_t from) {
+  if (states_ == nullptr) return;
+  const auto places = kv::CheckpointPlaces(from, sequence.computed, sequence.request.places);
+  if (places.empty() || places.back().tokens != sequence.computed) return;
+  states_->Keep(std::span(sequence.tokens).first(static_cast<size_t>(sequence.computed)),
+                sequence.state, places.back().kind);
 }
 
 void SequenceCache::Release(Sequence& sequence) {
@@ -290,11 +405,13 @@ void SequenceCache::Release(Sequence& sequence) {
     DiskTier::Abandon(*sequence.restore);
     for (const kv::PageId page : sequence.restore->pages) pool_.Release(page);
     sequence.restore.reset();
+    sequence.arriving = false;
     std::erase(restoring_, &sequence);
   }
   sequence.lease.Release();
   for (const kv::PageId page : sequence.pages) pool_.Release(page);
   sequence.pages.clear();
+  sequence.state.clear();
   sequence.computed = 0;
 }
 

@@ -108,6 +108,7 @@ const Gateway::Route Gateway::kRoutes[] = {
     {"GET", "/v1/models", &Gateway::HandleModels, false},
     {"GET", "/v1/models/", &Gateway::HandleModel, false},
     {"GET", "/v1/anyclaude/live", &Gateway::HandleLiveView, false},
+    {"GET", "/cache", &Gateway::HandleCache, false},
     {"GET", "/metrics", &Gateway::HandleMetrics, false},
     {"GET", "/health/live", &Gateway::HandleLive, true},
     {"GET", "/health/ready", &Gateway::HandleReady, true},
@@ -279,7 +280,7 @@ void Gateway::HandleRoot(const http::Request& request, const ExchangePtr& exchan
                            {"endpoints",
                             {"/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions",
                              "/v1/completions", "/v1/responses", "/tokenize", "/detokenize",
-                             "/v1/models", "/health/live", "/health/ready", "/metrics"}}};
+                             "/v1/models", "/cache", "/health/live", "/health/ready", "/metrics"}}};
   RespondJson(*exchange, json::WritePretty(about) + "\n");
 }
 
@@ -289,6 +290,14 @@ void Gateway::HandleLiveView(const http::Request& request, const ExchangePtr& ex
                         NotFound("[gateway] no such path: " + request.path));
   }
   RespondJson(*exchange, options_.live->Snapshot());
+}
+
+void Gateway::HandleCache(const http::Request& request, const ExchangePtr& exchange) {
+  if (options_.live == nullptr) {
+    return RespondError(*exchange, DialectOfRequest(request),
+                        NotFound("[gateway] no such path: " + request.path));
+  }
+  RespondJson(*exchange, options_.live->CacheSnapshot());
 }
 
 void Gateway::HandleLive(const http::Request&, const ExchangePtr& exchange) {

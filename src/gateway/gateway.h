@@ -80,6 +80,7 @@ class Gateway {
   void HandleModel(const http::Request& request, const ExchangePtr& exchange);
   void HandleRoot(const http::Request& request, const ExchangePtr& exchange);
   void HandleLiveView(const http::Request& request, const ExchangePtr& exchange);
+  void HandleCache(const http::Request& request, const ExchangePtr& exchange);
   void HandleLive(const http::Request& request, const ExchangePtr& exchange);
   void HandleReady(const http::Request& request, const ExchangePtr& exchange);
   void HandleMetrics(const http::Request& request, const ExchangePtr& exchange);

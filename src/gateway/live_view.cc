@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "chat/dump.h"
 #include "json/json.h"
 
 namespace ac::gateway {
@@ -62,6 +63,7 @@ struct LiveView::Entry {
     out["error"] = measure.error().message();
     out["miss"] = measure.diagnosis() ? measure.diagnosis()->reason : "";
     out["missed_tokens"] = measure.diagnosis() ? measure.diagnosis()->missed_tokens : 0;
+    if (measure.prompt()) out["prompt"] = chat::ToJson(*measure.prompt());
     return out;
   }
 
@@ -124,6 +126,24 @@ void LiveView::Finish(const std::shared_ptr<Entry>& entry) {
       {Seconds(clock_.Now() - started_),
        static_cast<double>(usage.cache_read) / static_cast<double>(usage.PromptTokens())});
   if (points_.size() > kPoints) points_.pop_front();
+}
+
+std::string LiveView::CacheSnapshot() const {
+  MutexLock lock(mutex_);
+  json::Object all;
+  if (extra_) extra_(&all);
+  json::Object snapshot;
+  if (const json::Value* engine = all.if_contains("engine")) snapshot["engine"] = *engine;
+  json::Array requests;
+  for (const auto& entry : recent_) {
+    if (!entry->measure.prompt()) continue;
+    json::Object request = entry->Common();
+    request["miss"] = entry->measure.diagnosis() ? entry->measure.diagnosis()->reason : "";
+    request["prompt"] = chat::ToJson(*entry->measure.prompt());
+    requests.push_back(std::move(request));
+  }
+  snapshot["requests"] = std::move(requests);
+  return json::WritePretty(snapshot) + "\n";
 }
 
 std::string LiveView::Snapshot() const {

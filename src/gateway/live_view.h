@@ -34,6 +34,8 @@ class LiveView : public RequestObserver {
   void SetExtra(Extra extra);
 
   std::string Snapshot() const;
+  // What the cache did for the last requests, newest first, as indented JSON: for /cache.
+  std::string CacheSnapshot() const;
 
  private:
   struct Entry;

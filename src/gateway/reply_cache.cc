@@ -53,10 +53,12 @@ void MakeFresh(chat::ChatEvent* event, const std::string& model) {
     start->model = model;
     start->usage = UsageOfHit(start->usage);
     start->diagnosis.reset();
+    start->prompt.reset();
     start->served_by = "reply-cache";
   }
   if (auto* delta = std::get_if<chat::MessageDelta>(&event->value)) {
     delta->usage = UsageOfHit(delta->usage);
+    delta->prompt.reset();
   }
 }
 

@@ -21,6 +21,7 @@ void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
     accepted_ = now;
     usage_ = start->usage;
     diagnosis_ = start->diagnosis;
+    prompt_ = start->prompt;
     served_by_ = start->served_by;
   } else if (const auto* ping = event.As<chat::Ping>()) {
     if (ping->prompt_total > 0) {
@@ -29,6 +30,7 @@ void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
     }
   } else if (const auto* delta = event.As<chat::MessageDelta>()) {
     stop_reason_ = delta->stop_reason;
+    if (delta->prompt.has_value()) prompt_ = delta->prompt;
     if (delta->usage.PromptTokens() > 0 || delta->usage.output_tokens > 0) usage_ = delta->usage;
   } else if (const auto* error = event.As<chat::Error>()) {
     error_ = error->status;

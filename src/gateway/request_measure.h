@@ -25,6 +25,8 @@ class RequestMeasure {
   bool by_mode() const { return served_by_.empty() || served_by_ == mode_; }
   const chat::Usage& usage() const { return usage_; }
   const std::optional<chat::CacheDiagnosis>& diagnosis() const { return diagnosis_; }
+  // What the embedded engine did with the prompt, as far as it has told.
+  const std::optional<chat::PromptFacts>& prompt() const { return prompt_; }
   const std::optional<chat::StopReason>& stop_reason() const { return stop_reason_; }
   const Status& error() const { return error_; }
   Ending ending() const { return ending_; }
@@ -54,6 +56,7 @@ class RequestMeasure {
   std::optional<Nanos> ended_;
   chat::Usage usage_;
   std::optional<chat::CacheDiagnosis> diagnosis_;
+  std::optional<chat::PromptFacts> prompt_;
   std::optional<chat::StopReason> stop_reason_;
   std::string served_by_;
   Status error_;

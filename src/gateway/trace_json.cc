@@ -112,6 +112,7 @@ std::string TraceJson(const TraceContext& context, const TracedRequest& request,
     trace["diagnosis"] = json::Object{{"reason", measure.diagnosis()->reason},
                                       {"missed_tokens", measure.diagnosis()->missed_tokens}};
   }
+  if (measure.prompt()) trace["prompt"] = chat::ToJson(*measure.prompt());
   trace["reply"] = ReplyJson(reply);
   trace["events"] = EventsJson(events);
   json::Object headers;

@@ -12,6 +12,7 @@ namespace ac::kv {
 namespace {
 
 constexpr std::string_view kPageSuffix = ".page";
+constexpr std::string_view kStateSuffix = ".state";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr std::string_view kAboutFile = "about.txt";
 // A writer needs seconds for a file; what is older was left behind by a crash.
@@ -30,6 +31,11 @@ std::optional<Hash128> ParseHex(std::string_view text) {
   if (!half(0, &hash.high) || !half(16, &hash.low)) return std::nullopt;
   // Digits in the other case would be a second name for the same hash.
   return hash.ToHex() == text ? std::optional(hash) : std::nullopt;
+}
+
+bool IsState(std::string_view name) {
+  return name.ends_with(kStateSuffix) &&
+         ParseHex(name.substr(0, name.size() - kStateSuffix.size())).has_value();
 }
 
 bool IsTemporary(std::string_view name) {
@@ -63,9 +69,28 @@ Status CheckPayload(FileSystem& fs, const std::string& path) {
 }
 
 std::string ReadAbout(FileSystem& fs, const std::string& folder, bool* current) {
-  const Result<std::string> text = ReadFile(fs, JoinPath(folder, kAboutFile));
+  const Result<std::string> text = ReadFile(fs, AboutPath(folder));
   *current = text.ok() && text->starts_with(VersionLine());
   return *current ? text->substr(VersionLine().size()) : "";
+}
+
+void CheckState(FileSystem& fs, const std::string& folder, const std::string& file,
+                const Hash128& fingerprint, FolderCheck check, FolderReport* report,
+                std::vector<std::string>* bad) {
+  const Result<StateEntry> entry = ReadStateEntry(fs, folder, file, fingerprint);
+  Status status = entry.status();
+  if (status.ok() && check == FolderCheck::kRepair) {
+    status = CheckPayload(fs, JoinPath(folder, file));
+  }
+  if (status.code() == Code::kNotFound) return;  // evicted meanwhile
+  if (!status.ok()) {
+    ++report->damaged;
+    bad->push_back(file);
+    return;
+  }
+  ++report->states;
+  report->bytes += entry->file_bytes;
+  report->last_use_s = std::max(report->last_use_s, entry->last_use_s);
 }
 
 Result<FolderReport> CheckFolder(FileSystem& fs, const std::string& root, const std::string& name,
@@ -79,6 +104,10 @@ Result<FolderReport> CheckFolder(FileSystem& fs, const std::string& root, const 
   std::vector<std::string> bad;
   std::unordered_set<std::string> present;
   for (const std::string& file : names) {
+    if (IsState(file)) {
+      CheckState(fs, folder, file, fingerprint, check, &report, &bad);
+      continue;
+    }
     const std::optional<PageKey> key = ParsePageFileName(file);
     if (!key) continue;
     Result<DiskEntry> entry = ReadEntry(fs, folder, *key, fingerprint);
@@ -120,7 +149,9 @@ Result<uint64_t> ClearFolder(FileSystem& fs, const std::string& folder) {
   uint64_t freed = 0;
   AC_ASSIGN_OR_RETURN(const std::vector<std::string> names, fs.List(folder));
   for (const std::string& file : names) {
-    if (!ParsePageFileName(file) && !IsTemporary(file) && file != kAboutFile) continue;
+    const bool ours = ParsePageFileName(file).has_value() || IsState(file) || IsTemporary(file) ||
+                      file == kAboutFile;
+    if (!ours) continue;
     const std::string path = JoinPath(folder, file);
     const Result<FileInfo> info = fs.Stat(path);
     const Status removed = fs.Remove(path);
@@ -148,13 +179,15 @@ Status VisitFolders(FileSystem& fs, const std::string& root, Visit visit) {
 
 std::string PageFileName(const PageKey& key) { return key.ToHex() + std::string(kPageSuffix); }
 
+std::string StateFileName(const PageKey& key) { return key.ToHex() + std::string(kStateSuffix); }
+
 std::optional<PageKey> ParsePageFileName(std::string_view name) {
   if (!name.ends_with(kPageSuffix)) return std::nullopt;
   return ParseHex(name.substr(0, name.size() - kPageSuffix.size()));
 }
 
 std::string TemporaryName(const std::string& path, uint64_t number) {
-  const std::string stem = path.substr(0, path.size() - kPageSuffix.size());
+  const std::string stem = path.substr(0, path.rfind('.'));
   return stem + "." + std::to_string(::getpid()) + "." + std::to_string(number) +
          std::string(kTemporarySuffix);
 }
@@ -169,9 +202,11 @@ std::string FingerprintFolder(const std::string& root, const Hash128& fingerprin
   return JoinPath(root, fingerprint.ToHex());
 }
 
+std::string AboutPath(const std::string& folder) { return JoinPath(folder, kAboutFile); }
+
 Status WriteAbout(FileSystem& fs, const std::string& folder, const std::string& about) {
   const std::string text = VersionLine() + about;
-  const std::string path = JoinPath(folder, kAboutFile);
+  const std::string path = AboutPath(folder);
   const Result<std::string> there = ReadFile(fs, path);
   if (there.ok() && *there == text) return OkStatus();
   return WriteFileAtomic(fs, path, text);
@@ -184,6 +219,24 @@ Result<DiskEntry> ReadEntry(FileSystem& fs, const std::string& folder, const Pag
   AC_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(path, OpenMode::kRead));
   AC_ASSIGN_OR_RETURN(PageHeader header, ReadPageHeader(*file));
   return EntryFromHeader(std::move(header), key, fingerprint, info);
+}
+
+Result<StateEntry> ReadStateEntry(FileSystem& fs, const std::string& folder,
+                                  const std::string& name, const Hash128& fingerprint) {
+  if (!IsState(name)) return InvalidArgument("[kv] " + name + " is no state checkpoint");
+  const std::string path = JoinPath(folder, name);
+  AC_ASSIGN_OR_RETURN(const FileInfo info, fs.Stat(path));
+  AC_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(path, OpenMode::kRead));
+  AC_ASSIGN_OR_RETURN(PageHeader header, ReadPageHeader(*file));
+  if (header.kind != FileKind::kState || header.fingerprint != fingerprint ||
+      StateFileName(ChildKey(kRootKey, header.tokens)) != name ||
+      info.size != header.payload_offset + header.payload_bytes) {
+    return DataLoss("[kv] the file holds another state than its name says");
+  }
+  return StateEntry{.tokens = std::move(header.tokens),
+                    .state_bytes = header.payload_bytes,
+                    .file_bytes = info.size,
+                    .last_use_s = info.modified_ns / 1'000'000'000};
 }
 
 std::vector<DiskEntry> ReadEntries(FileSystem& fs, const std::string& folder,

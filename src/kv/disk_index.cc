@@ -18,6 +18,13 @@ int64_t DiskIndex::Value(const DiskEntry& entry) const {
   return entry.last_use_s + static_cast<int64_t>(kSecondsPerCost * cost);
 }
 
+void DiskIndex::Clear() {
+  nodes_.clear();
+  children_.clear();
+  leaves_.clear();
+  total_bytes_ = 0;
+}
+
 void DiskIndex::Insert(DiskEntry entry) {
   Remove(entry.key);
   const PageKey key = entry.key;

@@ -22,13 +22,14 @@ struct DiskEntry {
   int64_t position = 0;
   std::vector<TokenId> tokens;  // fewer than a page holds only in a leaf
   uint64_t bytes = 0;           // of the file
-  int64_t last_use_s = 0;       // since the epoch
+  int64_t last_use_s = 0;       // since the epoch; of a marked place, until when it is kept
 };
 
 class DiskIndex {
  public:
   explicit DiskIndex(int page_tokens) : page_tokens_(page_tokens) {}
 
+  void Clear();
   // Replaces an entry of the same key.
   void Insert(DiskEntry entry);
   void Remove(const PageKey& key);

@@ -6,7 +6,8 @@
 // missing or not what was asked for ends a restore early, and the rest is computed again. When
 // writing fails (disk full, folder gone or read-only) it stops for good with one warning; reading
 // goes on. Several processes may share the folder: files appear whole, hold what their names say,
-// and one that vanished is simply not found. Thread-safe.
+// and one that vanished is simply not found. When somebody removes files (`cache clear`, `verify`)
+// the folder is listed again, so that what is gone gets written again. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -24,33 +25,13 @@
 #include "base/mutex.h"
 #include "base/status.h"
 #include "kv/disk_index.h"
+#include "kv/disk_options.h"
 #include "kv/page_file.h"
 #include "kv/page_pool.h"
+#include "kv/place.h"
 #include "kv/restore.h"
 
 namespace ac::kv {
-
-struct DiskStoreOptions {
-  std::string folder;   // of this fingerprint alone; made when missing
-  Hash128 fingerprint;  // everything that decides the bytes of a page
-  std::string about;    // lines for people, kept in about.txt beside the pages
-  uint64_t max_bytes = uint64_t{20} << 30;
-  size_t max_queued = 64;                        // pages waiting for the writer
-  std::function<void(const std::string&)> warn;  // at most once for writing, once per restore
-};
-
-struct DiskStats {
-  uint64_t files = 0;
-  uint64_t bytes = 0;
-  uint64_t written_pages = 0;
-  uint64_t written_bytes = 0;
-  uint64_t restored_pages = 0;
-  uint64_t restored_bytes = 0;
-  uint64_t evicted_pages = 0;
-  uint64_t bad_pages = 0;      // damaged, missing or not what they should have been
-  uint64_t skipped_pages = 0;  // not queued: the queue was full
-  bool writing = true;
-};
 
 class DiskStore {
  public:
@@ -67,8 +48,9 @@ class DiskStore {
   // Queues every page of the prefix that is neither stored nor queued, parents first. A part-filled
   // last page is worth its bytes only when it saves more than half a page of computing. Returns the
   // pages taken: they must keep their content until TakeWritten() gives them back.
+  // A page in which a place lies counts as used until the place's time is over.
   std::vector<PageId> Offer(std::span<const TokenId> tokens, std::span<const PageId> pages,
-                            const PagePool& pool);
+                            const PagePool& pool, std::span<const Place> places = {});
   std::vector<PageId> TakeWritten();
   // Forgets what waits and waits for the page being written: all taken pages can be taken back.
   void DropQueued();
@@ -81,7 +63,10 @@ class DiskStore {
   void WaitUntilListed();
 
   DiskMatch Match(std::span<const TokenId> tokens, int64_t pages_known);
-  std::shared_ptr<Restore> StartRestore(DiskMatch match, std::vector<std::byte*> destinations);
+  // Ends early when it takes longer than `patience_s`; 0: it takes its time.
+  std::shared_ptr<Restore> StartRestore(DiskMatch match, std::vector<std::byte*> destinations,
+                                        RestoreOrder order = RestoreOrder::kPages,
+                                        double patience_s = 0);
   // Expected time, from what earlier reads took.
   double RestoreSeconds(const DiskMatch& match) const;
 
@@ -90,12 +75,15 @@ class DiskStore {
 
   DiskStats stats() const;
   const std::string& folder() const { return options_.folder; }
+  const Hash128& fingerprint() const { return options_.fingerprint; }
+  uint64_t max_bytes() const { return options_.max_bytes; }
 
  private:
   struct Job {
     PageHeader header;
     std::span<const std::byte> data;  // empty: only mark the file as used
     PageId page = kNoPage;
+    int64_t keep_s = 0;  // counts as used so long from now
   };
   struct KeyHash {
     size_t operator()(const PageKey& key) const { return static_cast<size_t>(key.low); }
@@ -105,9 +93,20 @@ class DiskStore {
   void WriteLoop();
   void ReadLoop();
   void ListFolder();
+  Status FollowFolder();
   Status WritePage(const Job& job);
   void MakeRoom(uint64_t bytes, const PageKey& parent);
-  void ReadPages(Restore& restore);
+  // What became of reading: how many pages from the front are good, which one was bad and why.
+  struct ReadResult {
+    size_t good = 0;
+    size_t bad = 0;  // of a failure
+    Status status;
+  };
+  void Read(Restore& restore);
+  ReadResult ReadByPages(Restore& restore, Nanos begin);
+  ReadResult ReadByLayers(Restore& restore, Nanos begin);
+  bool GivenUp(const Restore& restore, Nanos begin) const;
+  Status CheckHeader(const PageHeader& header, const DiskMatch::Page& wanted) const;
   Status ReadPage(const DiskMatch::Page& wanted, std::byte* destination);
   bool AdoptFromFolder(const PageKey& parent, std::span<const TokenId> rest) AC_REQUIRES(mutex_);
   void StopWriting(const Status& why);
@@ -129,6 +128,7 @@ class DiskStore {
   DiskStats stats_ AC_GUARDED_BY(mutex_);
   bool busy_ AC_GUARDED_BY(mutex_) = false;  // the writer holds a job
   bool listed_ AC_GUARDED_BY(mutex_) = false;
+  bool list_again_ AC_GUARDED_BY(mutex_) = false;  // somebody else removed files
   bool stopping_ AC_GUARDED_BY(mutex_) = false;
   double bytes_per_second_ AC_GUARDED_BY(mutex_) = 0;  // of restores; 0: none measured yet
   uint64_t next_temporary_ = 0;                        // the writer's

@@ -233,6 +233,112 @@ TEST_F(DiskStoreTest, AFolderThatVanishesEndsWritingWithOneWarning) {
   EXPECT_EQ(pages_.Read(*store, Tokens(40)), 0);
 }
 
+TEST_F(DiskStoreTest, AClearedFolderIsFilledAgainAndTold) {
+  const auto store = Open();
+  pages_.Write(*store, Tokens(40));
+  ASSERT_TRUE(ClearFolders(FileSystem::Real(), root()).ok());
+  EXPECT_FALSE(std::filesystem::exists(folder()));
+  EXPECT_EQ(pages_.Read(*store, Tokens(40)), 0) << "one line tells why";
+  store->Flush();
+  pages_.Write(*store, Tokens(40));
+  EXPECT_EQ(pages_.Read(*store, Tokens(40)), 40);
+  ASSERT_EQ(warnings_.size(), 2u);
+  EXPECT_NE(warnings_[1].find("was cleared while in use"), std::string::npos) << warnings_[1];
+  EXPECT_TRUE(store->stats().writing);
+}
+
+TEST_F(DiskStoreTest, AClearedFolderIsNoticedByTheNextWriteToo) {
+  const auto store = Open();
+  pages_.Write(*store, Tokens(40));
+  ASSERT_TRUE(ClearFolders(FileSystem::Real(), root()).ok());
+  pages_.Write(*store, Tokens(8, 100));
+  pages_.Write(*store, Tokens(40));
+  EXPECT_EQ(pages_.Read(*store, Tokens(40)), 40);
+  EXPECT_EQ(pages_.Read(*store, Tokens(8, 100)), 8);
+}
+
+TEST_F(DiskStoreTest, WhatVerifyRemovesUnderARunningStoreIsWrittenAgain) {
+  const auto store = Open();
+  pages_.Write(*store, Tokens(20));
+  const std::string second =
+      JoinPath(folder(), PageFileName(ChildKey(ChildKey(kRootKey, Tokens(4)), Tokens(4, 5))));
+  std::filesystem::resize_file(second, 100);
+  const auto reports = CheckFolders(FileSystem::Real(), root(), FolderCheck::kRepair);
+  ASSERT_TRUE(reports.ok()) << reports.status();
+  EXPECT_EQ(reports->front().damaged, 1u);
+  EXPECT_EQ(reports->front().unreachable, 3u);
+  EXPECT_EQ(pages_.Read(*store, Tokens(20)), 4);
+  store->Flush();
+  pages_.Write(*store, Tokens(20));
+  EXPECT_EQ(pages_.Read(*store, Tokens(20)), 20);
+}
+
+TEST_F(DiskStoreTest, AReadOnlyFolderCannotBeOpenedAndTheErrorNamesIt) {
+  FaultFileSystem fs(FileSystem::Real());
+  fs.FailAt(0, FaultFileSystem::Mode::kForever);  // what making a folder meets there
+  DiskStoreOptions options;
+  options.folder = folder();
+  const auto store = DiskStore::Open(options, pages_.pool().layout(), fs);
+  EXPECT_FALSE(store.ok());
+}
+
+TEST_F(DiskStoreTest, LayerAfterLayerGivesTheSamePagesAndFindsTheSameDamage) {
+  const auto order = RestoreOrder::kLayers;
+  {
+    const auto store = Open();
+    pages_.Write(*store, Tokens(24));
+    EXPECT_EQ(pages_.Read(*store, Tokens(24), order), 24);
+    EXPECT_EQ(pages_.Read(*store, Tokens(22), order), 22) << "a page that is used in part";
+    EXPECT_EQ(pages_.Read(*store, Tokens(3), order), 3);
+    EXPECT_EQ(pages_.Read(*store, Tokens(3, 50), order), 0) << "nothing to read";
+  }
+  const Result<std::string> whole = ReadFile(FileSystem::Real(), Files()[0]);
+  ASSERT_TRUE(whole.ok());
+  for (size_t at = 0; at < whole->size(); at += 29) {
+    const std::string file = Files()[0];
+    std::string damaged = *whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 4);
+    ASSERT_TRUE(WriteFileAtomic(FileSystem::Real(), file, damaged).ok());
+    const auto store = Open();
+    EXPECT_LT(pages_.Read(*store, Tokens(24), order), 24) << "byte " << at;
+    pages_.Write(*store, Tokens(24));
+    ASSERT_EQ(pages_.Read(*store, Tokens(24), order), 24);
+  }
+}
+
+TEST_F(DiskStoreTest, ARestoreThatTakesTooLongEndsWithWhatItHas) {
+  const auto store = Open();
+  pages_.Write(*store, Tokens(24));
+  for (const RestoreOrder order : {RestoreOrder::kPages, RestoreOrder::kLayers}) {
+    const DiskMatch match = store->Match(Tokens(24), 0);
+    std::vector<std::byte*> destinations;
+    std::vector<PageId> pages;
+    for (size_t i = 0; i < match.pages.size(); ++i) {
+      pages.push_back(pages_.pool().Allocate().value());
+      destinations.push_back(pages_.pool().data(pages.back()));
+    }
+    const auto restore = store->StartRestore(match, destinations, order, /*patience_s=*/1e-9);
+    EXPECT_FALSE(order == RestoreOrder::kLayers && restore->WaitForLayers(2));
+    restore->Wait();
+    EXPECT_LT(restore->pages(), match.pages.size());
+    EXPECT_EQ(restore->failure(), "") << "slow is no damage";
+    for (const PageId page : pages) pages_.pool().Release(page);
+  }
+}
+
+TEST_F(DiskStoreTest, AMarkedPlaceOutlivesWhatWasUsedLaterAlsoAfterARestart) {
+  const uint64_t page = PageFileBytes(4, pages_.pool().layout().page_bytes());
+  {
+    const auto store = Open(kModel, 6 * page);
+    const Place place{.tokens = 12, .keep_s = 6 * 3600};
+    pages_.Write(*store, Tokens(12), {&place, 1});
+  }
+  const auto store = Open(kModel, 6 * page);
+  for (TokenId first = 100; first < 600; first += 100) pages_.Write(*store, Tokens(12, first));
+  EXPECT_EQ(pages_.Read(*store, Tokens(12)), 12) << "marked for six hours";
+  EXPECT_EQ(pages_.Read(*store, Tokens(12, 100)), 0);
+}
+
 TEST_F(DiskStoreTest, AFailureOfAnyOperationNeverGivesWrongPages) {
   const std::vector<TokenId> prompt = Tokens(17);
   ac::testing::FailAtEveryOperation(

@@ -88,7 +88,8 @@ void DropFromPageCache(const std::string& path) {
 }
 
 // 18,490 tokens of an 8B-like shape (32 KB a token) from a cold page cache, against reading one
-// file of the same size from front to back with the same buffer size. KV_BENCH_DIR: where.
+// file of the same size from front to back with the same buffer size. 0: page after page; 1: layer
+// after layer, as beside a forward pass. KV_BENCH_DIR: where.
 void BM_RestoreAgainstSequentialRead(benchmark::State& state) {
   const char* where = std::getenv("KV_BENCH_DIR");
   std::string folder = std::string(where != nullptr ? where : "/tmp") + "/kv_bench.XXXXXX";
@@ -141,7 +142,8 @@ void BM_RestoreAgainstSequentialRead(benchmark::State& state) {
       const DiskMatch match = store->Match(prompt, 0);
       destinations.resize(match.pages.size());
       const auto restore_begin = std::chrono::steady_clock::now();
-      const auto restore = store->StartRestore(match, destinations);
+      const auto restore = store->StartRestore(
+          match, destinations, state.range(0) == 0 ? RestoreOrder::kPages : RestoreOrder::kLayers);
       restore->Wait();
       restore_seconds += SecondsSince(restore_begin);
       if (restore->pages() != match.pages.size()) state.SkipWithError("not restored");
@@ -155,7 +157,11 @@ void BM_RestoreAgainstSequentialRead(benchmark::State& state) {
   state.counters["written_over_unique"] = written / unique;
   std::filesystem::remove_all(folder);
 }
-BENCHMARK(BM_RestoreAgainstSequentialRead)->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_RestoreAgainstSequentialRead)
+    ->Arg(0)
+    ->Arg(1)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace ac::kv

@@ -11,6 +11,8 @@ namespace {
 // Recomputing one page costs the weights' products, the same everywhere, plus attention over all
 // tokens before it. At this depth the two are equal for the models we serve (perf roofline).
 constexpr double kAttentionParityTokens = 16384;
+// How much more a page is worth at a place that somebody marked: other prompts will go on there.
+constexpr double kKeptWeight = 4;
 
 struct LexicographicLess {
   using is_transparent = void;
@@ -39,7 +41,9 @@ struct PrefixCache::Node {
   int64_t start = 0;  // position of the first token
   int pins = 0;
   double value = 0;
-  uint64_t serial = 0;  // breaks ties of value in favour of the newer
+  double base = 0;         // the floor when it was used last
+  int64_t kept_until = 0;  // 0: not marked
+  uint64_t serial = 0;     // breaks ties of value in favour of the newer
   Children children;
 
   std::span<const TokenId> tokens() const { return self->first; }
@@ -186,7 +190,35 @@ void PrefixCache::Publish(std::span<const TokenId> tokens, std::span<const PageI
   }
 }
 
-int PrefixCache::Evict(int count) {
+void PrefixCache::Keep(std::span<const TokenId> prefix, int64_t until_s) {
+  Node* node = root_.get();
+  for (size_t at = 0; at < prefix.size();) {
+    int common = 0;
+    Node* child = Descend(node, prefix.subspan(at), &common);
+    const size_t page = std::min(prefix.size() - at, static_cast<size_t>(page_tokens_));
+    if (child == nullptr || common < static_cast<int>(page)) return;
+    node = child;
+    at += page;
+  }
+  if (node == root_.get() || node->kept_until >= until_s) return;
+  kept_.erase({node->kept_until, node});
+  node->kept_until = until_s;
+  kept_.emplace(until_s, node);
+  SetValue(node);
+}
+
+// What was to be kept until now is worth no more than other pages from now on.
+void PrefixCache::ForgetKept(int64_t now_s) {
+  while (!kept_.empty() && kept_.begin()->first <= now_s) {
+    Node* node = kept_.begin()->second;
+    kept_.erase(kept_.begin());
+    node->kept_until = 0;
+    SetValue(node);
+  }
+}
+
+int PrefixCache::Evict(int count, int64_t now_s) {
+  ForgetKept(now_s);
   int freed = 0;
   while (freed < count && !evictable_.empty()) {
     Node* leaf = *evictable_.begin();
@@ -200,9 +232,18 @@ int PrefixCache::Evict(int count) {
 // Gives a node its full value again.
 void PrefixCache::Touch(Node* node) {
   const bool listed = evictable_.erase(node) > 0;
-  const double cost = 1.0 + static_cast<double>(node->start) / kAttentionParityTokens;
-  node->value = floor_ + cost * static_cast<double>(node->tokens().size()) / page_tokens_;
+  node->base = floor_;
   node->serial = next_serial_++;
+  SetValue(node);
+  if (listed) evictable_.insert(node);
+}
+
+void PrefixCache::SetValue(Node* node) {
+  const bool listed = evictable_.erase(node) > 0;
+  const double cost = 1.0 + static_cast<double>(node->start) / kAttentionParityTokens;
+  const double weight = node->kept_until > 0 ? kKeptWeight : 1;
+  node->value =
+      node->base + weight * cost * static_cast<double>(node->tokens().size()) / page_tokens_;
   if (listed) evictable_.insert(node);
 }
 
@@ -213,6 +254,7 @@ void PrefixCache::MakeEvictable(Node* node) {
 void PrefixCache::RemoveLeaf(Node* node) {
   assert(node->children.empty() && node->pins == 0);
   evictable_.erase(node);
+  kept_.erase({node->kept_until, node});
   pool_.Release(node->page);
   --page_count_;
   Node* parent = node->parent;
@@ -274,6 +316,9 @@ Status PrefixCache::CheckIntegrity() const {
     }
   }
   if (count != page_count_) return Internal("[kv] page count is wrong");
+  for (const auto& [until, node] : kept_) {
+    if (node->kept_until != until) return Internal("[kv] the list of kept pages is wrong");
+  }
   if (evictable != static_cast<int64_t>(evictable_.size())) {
     return Internal("[kv] the eviction list holds nodes that are gone");
   }

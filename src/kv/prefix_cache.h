@@ -14,6 +14,7 @@
 #include <memory>
 #include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -77,9 +78,14 @@ class PrefixCache {
   // it.
   void Publish(std::span<const TokenId> tokens, std::span<const PageId> pages);
 
+  // The page in which `prefix` ends (if the tree holds it) is worth several others, and with it all
+  // that it stands on, until the clock of Evict() says `until_s`. O(length of the prefix).
+  void Keep(std::span<const TokenId> prefix, int64_t until_s);
+
   // Drops unpinned leaves, least valuable first, until `count` references were given back or
-  // nothing more may go. Returns how many pages the tree let go. O(log n) each.
-  int Evict(int count);
+  // nothing more may go. Returns how many pages the tree let go. O(log n) each. `now_s`: what
+  // Keep() asked for until then is over.
+  int Evict(int count, int64_t now_s = 0);
 
   // Every page of the tree, unpinned or not.
   int64_t page_count() const { return page_count_; }
@@ -94,6 +100,8 @@ class PrefixCache {
 
   Node* Descend(Node* node, std::span<const TokenId> rest, int* common) const;
   void Touch(Node* node);
+  void SetValue(Node* node);
+  void ForgetKept(int64_t now_s);
   void MakeEvictable(Node* node);
   void RemoveLeaf(Node* node);
   void Unpin(Node* node);
@@ -107,6 +115,7 @@ class PrefixCache {
   // pages sink relative to new ones without being touched.
   std::set<Node*, ByValue> evictable_;
   double floor_ = 0;
+  std::set<std::pair<int64_t, Node*>> kept_;  // until when, soonest first
   uint64_t next_serial_ = 1;
   int64_t page_count_ = 0;
 };

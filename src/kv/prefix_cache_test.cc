@@ -103,6 +103,32 @@ TEST_F(PrefixCacheTest, EvictsWhatWasUsedLongestAgoFirst) {
   EXPECT_EQ(cache_.Match(Tokens({3, 3, 3, 3})).tokens(), 4);
 }
 
+TEST_F(PrefixCacheTest, AMarkedPlaceOutlivesWhatWasUsedLaterUntilItsTimeIsOver) {
+  const std::vector<TokenId> marked = Tokens({1, 1, 1, 1, 2, 2, 2, 2});
+  const std::vector<TokenId> newer = Tokens({3, 3, 3, 3, 4, 4, 4, 4});
+  for (const int64_t now : {299, 300}) {
+    Remember(marked);
+    cache_.Keep(marked, 300);
+    Remember(newer);
+    EXPECT_EQ(cache_.Evict(1, now), 1);
+    EXPECT_EQ(cache_.Match(marked).tokens(), now < 300 ? 8 : 4);
+    EXPECT_EQ(cache_.Match(newer).tokens(), now < 300 ? 4 : 8);
+    EXPECT_TRUE(cache_.CheckIntegrity().ok()) << cache_.CheckIntegrity();
+    EXPECT_EQ(cache_.Evict(10, 0), 3);
+  }
+}
+
+TEST_F(PrefixCacheTest, AMarkInTheMiddleOfAPageOrOnUnknownTokensIsHarmless) {
+  Remember(Tokens({1, 1, 1, 1, 2, 2, 2, 2}));
+  cache_.Keep(Tokens({1, 1, 1, 1, 2, 2}), 300);
+  cache_.Keep(Tokens({1, 1, 1, 1, 9, 9}), 300);
+  cache_.Keep({}, 300);
+  Remember(Tokens({3, 3, 3, 3}));
+  EXPECT_EQ(cache_.Evict(1, 10), 1);
+  EXPECT_EQ(cache_.Match(Tokens({1, 1, 1, 1, 2, 2, 2, 2})).tokens(), 8);
+  EXPECT_TRUE(cache_.CheckIntegrity().ok()) << cache_.CheckIntegrity();
+}
+
 // What the cache must be able to say without evictions: the longest common prefix with anything
 // ever published.
 TEST(PrefixCacheRandom, MatchesANaiveModelWithoutEvictions) {
@@ -167,7 +193,11 @@ TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
       if (kind == 0 && !held.empty()) {
         held.erase(held.begin() + static_cast<long>(random() % held.size()));
       } else if (kind == 1) {
-        cache.Evict(static_cast<int>(random() % 3));
+        cache.Evict(static_cast<int>(random() % 3), step);
+      } else if (kind == 2 && !held.empty()) {
+        const Held& h = held[random() % held.size()];
+        cache.Keep(std::span(h.tokens).first(random() % (h.tokens.size() + 1)),
+                   step + static_cast<int>(random() % 20));
       } else if (held.size() < 3) {
         Held h;
         h.tokens.resize(random() % 14);

@@ -24,6 +24,11 @@ struct DiskMatch {
   int64_t tokens = 0;  // sum of `use`
 };
 
+// In which order a restore reads: whole pages, so that a beginning is of use when it ends early; or
+// layer after layer of all pages, so that a forward pass can follow it. Then nothing is verified,
+// and nothing may leave the machine, before the last layer.
+enum class RestoreOrder : uint8_t { kPages, kLayers };
+
 // A running restore. The destination pages must stay alive until done().
 class Restore {
  public:
@@ -31,17 +36,26 @@ class Restore {
   // The reader stops after the page it is at.
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
   void Wait();
+  // Of a restore in the order of layers: waits until the first `layers` of them are in all pages.
+  // False: it ended without them.
+  bool WaitForLayers(int layers);
   // Valid once done: pages that were read and checked, from the front; why not all ("": all were).
   size_t pages() const { return pages_; }
   const std::string& failure() const { return failure_; }
+  double seconds() const { return seconds_; }
 
  private:
   friend class DiskStore;
   std::vector<DiskMatch::Page> wanted_;
   std::vector<std::byte*> destinations_;
+  RestoreOrder order_ = RestoreOrder::kPages;
+  double patience_s_ = 0;       // ends when it takes longer; 0: takes its time
+  std::atomic<int> layers_{0};  // that are there; kEnded: no more will come
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> done_{false};
+  static constexpr int kEnded = -1;
   size_t pages_ = 0;
+  double seconds_ = 0;
   std::string failure_;
 };
 

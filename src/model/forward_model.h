@@ -18,6 +18,10 @@ class ForwardModel {
   virtual ~ForwardModel() = default;
   virtual int vocab_size() const = 0;
   virtual int64_t context_length() const = 0;
+  // Bytes of the state that a sequence has beside its pages: what recurrent layers know of all
+  // tokens before. All zero at the beginning. 0: the model has none, as every attention model.
+  // A call that fails leaves the states of its chunks as they were.
+  virtual size_t state_bytes() const { return 0; }
   // See Model::Forward.
   virtual Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits) = 0;
 };

@@ -62,6 +62,7 @@ struct Model::Impl {
   void Embed(const Block& block);
   float* Head(const Block& block, float* logits);
   float* Run(const Block& block, const kv::PageLayout& layout, float* logits);
+  bool Arrived(int layer) const;
 
   const weights::ModelConfig& config;
   const int64_t max_block;
@@ -72,8 +73,9 @@ struct Model::Impl {
   ac_matrix output = {};  // the embedding itself when tied
   kernels::Kernels kernels;
   Step step;
-  AlignedBuffer<float> x;     // [block tokens, d_model]
-  AlignedBuffer<float> last;  // [logit rows, d_model]
+  AlignedBuffer<float> x;              // [block tokens, d_model]
+  AlignedBuffer<float> last;           // [logit rows, d_model]
+  std::vector<kv::Restore*> arriving;  // of the batch at hand
 };
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -155,10 +157,16 @@ float* Model::Impl::Head(const Block& block, float* logits) {
   return logits + rows * config.vocab_size;
 }
 
+bool Model::Impl::Arrived(int layer) const {
+  return std::all_of(arriving.begin(), arriving.end(),
+                     [layer](kv::Restore* restore) { return restore->WaitForLayers(layer + 1); });
+}
+
 float* Model::Impl::Run(const Block& block, const kv::PageLayout& layout, float* logits) {
   Embed(block);
   step.Begin(block.segments, layout);
   for (int layer = 0; layer < config.n_layers; ++layer) {
+    if (!Arrived(layer)) return logits;
     architecture->Layer(layer, step, x.data());
   }
   return Head(block, logits);
@@ -176,6 +184,10 @@ Status Model::Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* 
   }
   assert(logits != nullptr || CountLogitRows(batch) == 0);
 
+  impl_->arriving.clear();
+  for (const Chunk& chunk : batch) {
+    if (chunk.arriving != nullptr) impl_->arriving.push_back(chunk.arriving);
+  }
   std::vector<std::vector<unsigned char*>> addresses(batch.size());
   Impl::Block block;
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -204,6 +216,9 @@ Status Model::Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* 
     }
   }
   if (!block.tokens.empty()) impl_->Run(block, layout, logits);
+  if (!impl_->Arrived(impl_->config.n_layers - 1)) {
+    return DataLoss("[model] a prefix that was being restored did not come");
+  }
   return OkStatus();
 }
 

@@ -8,6 +8,7 @@
 // them and keeps no state between calls.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -18,6 +19,7 @@
 #include "base/status.h"
 #include "cpu/thread_pool.h"
 #include "kv/page_pool.h"
+#include "kv/restore.h"
 #include "weights/model_file.h"
 
 struct ac_kernel_table;
@@ -37,6 +39,12 @@ struct Chunk {
   // alone.
   std::span<const kv::PageId> pages;
   LogitRows logits = LogitRows::kLast;
+  // For models whose memory is not only a list of pages (engine/forward_model.h): their state after
+  // the tokens before `position`, which the call moves on to the end of the chunk. Else empty.
+  std::span<std::byte> state{};
+  // Not null: the pages before `position` are still being read from the disk; each layer waits for
+  // its part of them.
+  kv::Restore* arriving = nullptr;
 };
 
 // Rows of logits a batch asks for: one for kLast, all tokens for kAll.
@@ -67,7 +75,8 @@ class Model {
   // A token's logits do not depend on how prompts are cut into chunks nor on what else is in the
   // batch, bit for bit (docs/adr/0007-batch-invariance.md).
   // Fails with kInvalidArgument, having written nothing, on token ids outside the vocabulary or a
-  // block table that is too short.
+  // block table that is too short; with kDataLoss, having written pages of no use, when `arriving`
+  // pages did not come.
   Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits);
 
  private:

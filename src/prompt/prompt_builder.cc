@@ -145,11 +145,16 @@ Result<Prompt> PromptBuilder::Build(const chat::ChatRequest& request, GeneratedT
   prompt.known_turns = static_cast<int>(used.size());
   constexpr size_t kEnding = 256;
   prompt.ending = text.substr(text.size() - std::min(text.size(), kEnding));
+  prompt.parts = FindParts(request, text);
   if (form.traits.takes_turns && !form.traits.turn_opening.empty()) {
     const size_t begin = TurnBegin(text, text.size(), form.traits);
-    if (begin != std::string::npos) prompt.opening = text.substr(begin);
+    if (begin != std::string::npos) {
+      prompt.opening = text.substr(begin);
+      prompt.parts.push_back(
+          {.kind = PromptPart::Kind::kReply, .name = "the head of the reply", .byte = begin});
+    }
   }
-  prompt.tokens = Encode(std::move(text), used);
+  prompt.tokens = Encode(std::move(text), used, &prompt.parts);
   return prompt;
 }
 
@@ -181,7 +186,44 @@ int32_t PromptBuilder::AppendTurn(const GeneratedTurn& turn, std::vector<int32_t
   return end;
 }
 
-std::vector<int32_t> PromptBuilder::Encode(std::string text, const Turns& turns) const {
+// Finds the parts' first tokens. Between two special tokens their bytes are counted; the first part
+// behind one begins with it, because it is the header of the part's turn.
+void PromptBuilder::PlaceParts(const TokenizedPrompt& prompt,
+                               std::vector<PromptPart>* parts) const {
+  const auto& boundaries = prompt.boundaries;
+  std::string buffer;
+  size_t stretch = 0;  // the boundaries before the part at hand
+  size_t byte = 0;     // of the stretch, reached so far
+  size_t token = 0;
+  bool first = true;
+  for (PromptPart& part : *parts) {
+    while (stretch < boundaries.size() && boundaries[stretch].byte <= part.byte) {
+      byte = boundaries[stretch].byte;
+      token = boundaries[stretch].token;
+      ++stretch;
+      first = true;
+    }
+    if (part.kind == PromptPart::Kind::kReply && stretch < boundaries.size()) {
+      part.token = static_cast<int64_t>(boundaries[stretch].token) - 1;
+      continue;
+    }
+    const std::string_view between = std::string_view(prompt.text).substr(byte, part.byte - byte);
+    size_t left = ContentMarks::Clean(between, &buffer).size();
+    const size_t header = token > 0 && first ? token - 1 : token;
+    while (token < prompt.tokens.size()) {
+      const size_t bytes = tokenizer_.TokenBytes(prompt.tokens[token]).size();
+      if (bytes > left) break;
+      left -= bytes;
+      ++token;
+    }
+    part.token = static_cast<int64_t>(first ? header : token);
+    byte = part.byte;
+    first = false;
+  }
+}
+
+std::vector<int32_t> PromptBuilder::Encode(std::string text, const Turns& turns,
+                                           std::vector<PromptPart>* parts) const {
   const TokenCache::Start start = cache_.Longest(text);
   auto prompt = std::make_shared<TokenizedPrompt>();
   std::vector<int32_t>& tokens = prompt->tokens;
@@ -214,12 +256,14 @@ std::vector<int32_t> PromptBuilder::Encode(std::string text, const Turns& turns)
     at = turn.end;
   }
   prompt->text = std::move(text);
+  PlaceParts(*prompt, parts);
   std::vector<int32_t> result = tokens;
   cache_.Insert(std::move(prompt));
   // Most templates write the first token themselves; a model that wants one must not get two.
   const auto prefix = tokenizer_.prefix_ids();
   if (!prefix.empty() && (result.empty() || result.front() != prefix.front())) {
     result.insert(result.begin(), prefix.begin(), prefix.end());
+    for (PromptPart& part : *parts) part.token += static_cast<int64_t>(prefix.size());
   }
   return result;
 }

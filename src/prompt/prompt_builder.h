@@ -19,6 +19,7 @@
 #include "jinja/template.h"
 #include "prompt/content_marks.h"
 #include "prompt/generated_turns.h"
+#include "prompt/prompt_parts.h"
 #include "prompt/template_context.h"
 #include "prompt/token_cache.h"
 #include "tokenizer/tokenizer.h"
@@ -30,6 +31,7 @@ struct Prompt {
   std::string ending;   // the last characters of its text: a template may open a thinking block
   std::string opening;  // what begins the reply's turn; empty when that is not known
   int known_turns = 0;  // went in as the tokens they were generated as
+  std::vector<PromptPart> parts;
 };
 
 class PromptBuilder {
@@ -67,7 +69,9 @@ class PromptBuilder {
                                  std::span<const uint64_t> turns, bool add_generation_prompt) const;
   Result<std::string> RenderMarked(const Form& form, const chat::ChatRequest& request,
                                    GeneratedTurns* generated, Turns* used) const;
-  std::vector<int32_t> Encode(std::string text, const Turns& turns) const;
+  std::vector<int32_t> Encode(std::string text, const Turns& turns,
+                              std::vector<PromptPart>* parts) const;
+  void PlaceParts(const TokenizedPrompt& prompt, std::vector<PromptPart>* parts) const;
   int32_t AppendTurn(const GeneratedTurn& turn, std::vector<int32_t>* tokens) const;
 
   const tokenizer::Tokenizer& tokenizer_;

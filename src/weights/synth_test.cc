@@ -122,7 +122,9 @@ class FullDisk : public FileSystem {
   }
   Status Rename(const std::string& a, const std::string& b) override { return Real().Rename(a, b); }
   Status Remove(const std::string& path) override { return Real().Remove(path); }
-  Status Touch(const std::string& path) override { return Real().Touch(path); }
+  Status Touch(const std::string& path, int64_t ahead_s) override {
+    return Real().Touch(path, ahead_s);
+  }
   Status SyncDirectory(const std::string& d) override { return Real().SyncDirectory(d); }
 
  private:

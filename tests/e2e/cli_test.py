@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 BINARY = os.environ["ANYCLAUDE_BINARY"]
 SHARED = pathlib.Path(os.environ.get("AC_SHARED_DIR", pathlib.Path(__file__).parents[2] / ".." / "shared")) / "data"
@@ -279,6 +280,76 @@ class CommandLine(unittest.TestCase):
         self.assertIn("--yes", self.fails(1, "cache", "clear"))
         self.run_ok("cache", "clear", "--yes")
         self.assertEqual(json.loads(self.run_ok("cache", "ls", "--json")), {"folders": []})
+
+    def ask(self, home, bodies, between=lambda: None):
+        """Requests to a server of that home; its log and the replies' usages."""
+        server = subprocess.Popen([BINARY, "serve", "--port", "0", "--model", self.model], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, env={"HOME": home, "ANYCLAUDE_HOME": home})
+        url = ""
+        while "Ctrl-C" not in (line := server.stdout.readline()) and line:
+            url = line.split()[-1] if line.startswith("Serving at") else url
+        usages = []
+        for body in bodies:
+            request = urllib.request.Request(url + "/v1/messages", json.dumps(body).encode(),
+                                             {"content-type": "application/json"})
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                usages.append(json.load(reply)["usage"])
+            between()
+            between = lambda: None
+        server.send_signal(signal.SIGINT)
+        _, log = server.communicate(timeout=60)
+        return log, usages
+
+    def ask_twice(self, home, between=lambda: None):
+        body = {"model": "m", "max_tokens": 2, "system": "Be brief. " * 60,
+                "messages": [{"role": "user", "content": "hello"}]}
+        log, usages = self.ask(home, [body, body], between)
+        return log, usages[1]
+
+    def test_a_warmed_prompt_goes_through_the_rules_of_a_live_one(self):
+        home = os.path.join(self.home, "warmed")
+        os.makedirs(home)
+        tools = [{"name": name, "description": f"Does what {name} is for, thoroughly. " * 8,
+                  "input_schema": {"type": "object"}} for name in ("Read", "Bash", "Edit")]
+
+        def body(count, tools):
+            return {"model": "m", "max_tokens": 1, "tools": tools,
+                    "system": [{"type": "text", "text": f"x-anthropic-billing-header: cc_version=2.1.{count}; cch={count:05x};"},
+                               {"type": "text", "text": "Rules. " * 40}],
+                    "messages": [{"role": "user", "content": "hello"}]}
+
+        request = os.path.join(home, "request.json")
+        pathlib.Path(request).write_text(json.dumps(body(1, tools)))
+        self.run_ok("cache", "warm", "-m", self.model, request, env={"ANYCLAUDE_HOME": home})
+        _, usages = self.ask(home, [body(2, tools[::-1])])
+        usage = usages[0]
+        total = usage["input_tokens"] + usage["cache_read_input_tokens"] + usage["cache_creation_input_tokens"]
+        self.assertGreater(usage["cache_read_input_tokens"], total - 64, usage)
+
+    def test_an_unusable_folder_of_the_cache_costs_one_warning(self):
+        home = os.path.join(self.home, "unusable")
+        os.makedirs(home)
+        pathlib.Path(home, "kv").write_text("a file where a folder should be")
+        log, usage = self.ask_twice(home)
+        self.assertEqual(log.count("the cache is not kept on disk"), 1, log)
+        self.assertGreater(usage["cache_read_input_tokens"], 100, "memory works all the same")
+
+    def test_clearing_the_cache_of_a_running_server_is_safe_and_told(self):
+        home = os.path.join(self.home, "cleared")
+        os.makedirs(home)
+        pages = lambda: list(pathlib.Path(home, "kv").glob("*/*.page"))
+
+        def clear():
+            for _ in range(100):
+                if pages():
+                    break
+                time.sleep(0.1)
+            self.run_ok("cache", "clear", "--yes", env={"ANYCLAUDE_HOME": home})
+            self.assertEqual(pages(), [])
+
+        log, usage = self.ask_twice(home, clear)
+        self.assertGreater(usage["cache_read_input_tokens"], 100)
+        self.assertTrue(not pages() or "was cleared while in use" in log, log)
 
     def test_doctor_checks_the_machine(self):
         done = self.run_any("doctor", "--json")

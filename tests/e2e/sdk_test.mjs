@@ -67,6 +67,54 @@ test('anthropic: the second turn reads the first from the cache', async () => {
     `${second.usage.cache_read_input_tokens} of ${asked} tokens were reused`);
 });
 
+test('anthropic: a marked prompt is counted as stored, then as read, and the sum is the prompt', async () => {
+  const marked = (ttl) => ({ model: 'm', max_tokens: 2, temperature: 0,
+    system: [{ type: 'text', text: `Rules of the house ${ttl}. `.repeat(30), cache_control: { type: 'ephemeral', ttl } }],
+    messages: [{ role: 'user', content: 'Go on.' }] });
+  for (const ttl of ['5m', '1h']) {
+    const counted = await anthropic.messages.countTokens({ model: 'm', system: marked(ttl).system, messages: marked(ttl).messages });
+    const whole = (await anthropic.messages.create(marked(ttl))).usage;
+    assert.ok(whole.cache_creation_input_tokens > 100, JSON.stringify(whole));
+    assert.ok(whole.input_tokens > 0 && whole.input_tokens < 40, JSON.stringify(whole));
+    const streamed = (await anthropic.messages.stream(marked(ttl)).finalMessage()).usage;
+    assert.equal(streamed.cache_creation_input_tokens, 0, JSON.stringify(streamed));
+    assert.ok(streamed.cache_read_input_tokens >= whole.cache_creation_input_tokens, JSON.stringify(streamed));
+    for (const usage of [whole, streamed]) {
+      assert.equal(usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+        counted.input_tokens);
+    }
+  }
+});
+
+test('every dialect tells the same prompt, read and computed', async () => {
+  const text = 'One prompt for three dialects. '.repeat(25);
+  await anthropic.messages.create({ model: 'm', max_tokens: 1, messages: [{ role: 'user', content: text }] });
+  const a = (await anthropic.messages.create({ model: 'm', max_tokens: 1, messages: [{ role: 'user', content: text }] })).usage;
+  const total = a.input_tokens + a.cache_read_input_tokens + a.cache_creation_input_tokens;
+  const chat = (await openai.chat.completions.create({ model: 'm', max_tokens: 1, messages: [{ role: 'user', content: text }] })).usage;
+  assert.equal(chat.prompt_tokens, total);
+  assert.equal(chat.prompt_tokens_details.cached_tokens, total - 1);
+  const response = (await openai.responses.create({ model: 'm', max_output_tokens: 16, input: text })).usage;
+  assert.equal(response.input_tokens, total);
+  assert.equal(response.input_tokens_details.cached_tokens, total - 1);
+});
+
+test('/cache and the trace say where an edited prompt left the cached one', async () => {
+  const ask = (word) => anthropic.messages.create({ model: 'm', max_tokens: 2,
+    messages: [{ role: 'user', content: 'A first question that stays.' },
+               { role: 'assistant', content: `An answer with ${word} in its middle and more behind it, long enough to matter.` },
+               { role: 'user', content: 'And then?' }] });
+  await ask('apples');
+  await ask('pears');
+  const cache = await (await fetch(`${server.url}/cache`)).json();
+  const divergence = cache.requests[0].prompt.divergence;
+  assert.equal(divergence.part, 'message 2 (assistant)');
+  assert.match(divergence.was, /apple/);
+  assert.match(divergence.now, /pear/);
+  assert.ok(divergence.lost > 0 && divergence.seconds > 0, JSON.stringify(divergence));
+  assert.ok(cache.engine.pages_total > 0);
+});
+
 test('anthropic: the same seedless greedy question gives the same answer', async () => {
   const request = { model: 'm', max_tokens: 16, temperature: 0, messages: ask };
   const a = await anthropic.messages.create(request);

@@ -3,50 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <unordered_set>
 
-#include "base/file_system.h"
 #include "base/hash.h"
-#include "json/json.h"
 #include "kv/prefix_cache.h"
 #include "support/shared_data.h"
+#include "support/trace_file.h"
 
 namespace ac::kv {
 namespace {
 
+using ac::testing::ReadTrace;
+using ac::testing::TracePaths;
+using ac::testing::TraceRequest;
+
 constexpr int kBlock = 64;
-
-struct TraceRequest {
-  std::vector<int64_t> blocks;  // ids of the prompt's whole 64-token blocks
-  int64_t tokens = 0;
-};
-
-void Collect(const json::Array& requests, std::vector<TraceRequest>* out) {
-  for (const json::Value& value : requests) {
-    const json::Object& object = value.get_object();
-    if (const json::Value* ids = object.if_contains("hash_ids")) {
-      TraceRequest request;
-      for (const json::Value& id : ids->get_array())
-        request.blocks.push_back(id.to_number<int64_t>());
-      request.tokens = object.at("in").to_number<int64_t>();
-      out->push_back(std::move(request));
-    }
-    if (const json::Value* nested = object.if_contains("requests")) {
-      Collect(nested->get_array(), out);
-    }
-  }
-}
-
-std::vector<TraceRequest> ReadTrace(const std::string& path) {
-  const Result<std::string> text = ReadFile(FileSystem::Real(), path);
-  EXPECT_TRUE(text.ok()) << text.status();
-  const Result<json::Value> trace = json::Parse(*text);
-  EXPECT_TRUE(trace.ok()) << trace.status();
-  std::vector<TraceRequest> requests;
-  Collect(trace->get_object().at("requests").get_array(), &requests);
-  return requests;
-}
 
 // Each block becomes 64 tokens that no other block begins with; what follows the last whole block
 // is this request's own.
@@ -107,15 +78,6 @@ Counts Replay(const std::vector<TraceRequest>& requests, int64_t pages) {
   const Status status = cache.CheckIntegrity();
   EXPECT_TRUE(status.ok()) << status;
   return counts;
-}
-
-std::vector<std::string> TracePaths() {
-  std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(ac::testing::SharedData("traces"))) {
-    if (entry.path().extension() == ".json") paths.push_back(entry.path());
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
 }
 
 double Share(int64_t part, int64_t whole) {

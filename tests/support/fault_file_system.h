@@ -59,9 +59,9 @@ class FaultFileSystem : public FileSystem {
     AC_RETURN_IF_ERROR(Next());
     return below_.Remove(path);
   }
-  Status Touch(const std::string& path) override {
+  Status Touch(const std::string& path, int64_t ahead_s) override {
     AC_RETURN_IF_ERROR(Next());
-    return below_.Touch(path);
+    return below_.Touch(path, ahead_s);
   }
   Status SyncDirectory(const std::string& directory) override {
     AC_RETURN_IF_ERROR(Next());

@@ -27,20 +27,22 @@ class PrefixPages {
   int64_t free_pages() const { return pool_.free_pages(); }
 
   // Offers the prefix and waits until it is written.
-  void Write(kv::DiskStore& store, std::span<const kv::TokenId> tokens) {
+  void Write(kv::DiskStore& store, std::span<const kv::TokenId> tokens,
+             std::span<const kv::Place> places = {}) {
     std::vector<kv::PageId> pages;
     for (size_t at = 0; at < tokens.size(); at += PageTokens()) {
       pages.push_back(pool_.Allocate().value());
       Fill(pages.back(), tokens.first(std::min(tokens.size(), at + PageTokens())));
     }
-    for (const kv::PageId page : store.Offer(tokens, pages, pool_)) pool_.AddRef(page);
+    for (const kv::PageId page : store.Offer(tokens, pages, pool_, places)) pool_.AddRef(page);
     for (const kv::PageId page : pages) pool_.Release(page);
     store.Flush();
     for (const kv::PageId page : store.TakeWritten()) pool_.Release(page);
   }
 
   // How many leading tokens the store gives back. What it gives back must be right.
-  int64_t Read(kv::DiskStore& store, std::span<const kv::TokenId> tokens) {
+  int64_t Read(kv::DiskStore& store, std::span<const kv::TokenId> tokens,
+               kv::RestoreOrder order = kv::RestoreOrder::kPages) {
     const kv::DiskMatch match = store.Match(tokens, 0);
     std::vector<kv::PageId> pages;
     std::vector<std::byte*> destinations;
@@ -49,8 +51,14 @@ class PrefixPages {
       std::memset(pool_.data(pages.back()), 0xEE, pool_.layout().page_bytes());
       destinations.push_back(pool_.data(pages.back()));
     }
-    const auto restore = store.StartRestore(match, destinations);
+    const auto restore = store.StartRestore(match, destinations, order);
+    const bool came =
+        order == kv::RestoreOrder::kPages || restore->WaitForLayers(pool_.layout().n_layers);
     restore->Wait();
+    EXPECT_EQ(came || restore->pages() < match.pages.size(), true);
+    if (order == kv::RestoreOrder::kLayers) {
+      EXPECT_EQ(came, restore->pages() == match.pages.size());
+    }
     int64_t total = 0;
     for (size_t i = 0; i < restore->pages(); ++i) {
       const kv::DiskMatch::Page& page = match.pages[i];

@@ -56,6 +56,9 @@ class ToyModel : public model::ForwardModel {
       if (Status status = on_forward(batch); !status.ok()) return status;
     }
     for (const model::Chunk& chunk : batch) {
+      if (chunk.arriving != nullptr && !chunk.arriving->WaitForLayers(Layout().n_layers)) {
+        return DataLoss("[toy] the prefix did not come");
+      }
       tokens_computed += static_cast<int64_t>(chunk.tokens.size());
       for (size_t i = 0; i < chunk.tokens.size(); ++i) {
         *Slot(pages, chunk, chunk.position + static_cast<int64_t>(i)) =

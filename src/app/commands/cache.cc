@@ -2,6 +2,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -27,9 +28,10 @@ constexpr double kMiB = 1 << 20;
 
 std::string Root(const CommandContext& context) { return context.config.HomePath("kv"); }
 
+// A page at a marked place counts as used until its time is over: no use lies in the future.
 std::string TimeText(int64_t seconds) {
   if (seconds == 0) return "-";
-  const std::time_t time = seconds;
+  const std::time_t time = std::min<std::time_t>(seconds, std::time(nullptr));
   std::tm local = {};
   ::localtime_r(&time, &local);
   return fmt::format("{:%Y-%m-%d %H:%M}", local);
@@ -53,6 +55,7 @@ json::Value ToJson(const std::vector<kv::FolderReport>& reports) {
                                    {"pages", report.files},
                                    {"bytes", report.bytes},
                                    {"tokens", report.tokens},
+                                   {"states", report.states},
                                    {"damaged", report.damaged},
                                    {"unreachable", report.unreachable},
                                    {"last_use", report.last_use_s}});
@@ -149,7 +152,7 @@ Status Warm(CommandContext& context, const Flags& flags) {
     backend::LocalOptions local;
     local.model_id = opened.resolved.name;
     backend::LocalBackend backend(*engine, opened.loaded->tokenizer(), std::move(prompts), local);
-    AC_ASSIGN_OR_RETURN(usage, WarmPrompt(backend, flags.request));
+    AC_ASSIGN_OR_RETURN(usage, WarmPrompt(context.config, backend, flags.request));
   }
   engine.reset();  // waits for the pages to be written
   fmt::print("{} prompt tokens, {} of them cached before; kept in {}\n", usage.PromptTokens(),

@@ -89,8 +89,8 @@ sigset_t StopSignals() {
   return signals;
 }
 
-Status PrintWarm(RunningServer& server, const std::string& file) {
-  AC_ASSIGN_OR_RETURN(const chat::Usage usage, server.Warm(file));
+Status PrintWarm(RunningServer& server, const Config& config, const std::string& file) {
+  AC_ASSIGN_OR_RETURN(const chat::Usage usage, server.Warm(config, file));
   fmt::print("Warm: {} prompt tokens of {}, {} of them cached before\n", usage.PromptTokens(), file,
              usage.cache_read);
   std::fflush(stdout);
@@ -106,7 +106,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 
   AC_ASSIGN_OR_RETURN(const auto server, RunningServer::Start(config));
   PrintReady(server->facts(), !config.Text("api_key").empty());
-  if (!flags.warm.empty()) AC_RETURN_IF_ERROR(PrintWarm(*server, flags.warm));
+  if (!flags.warm.empty()) AC_RETURN_IF_ERROR(PrintWarm(*server, config, flags.warm));
 
   int received = 0;
   sigwait(&signals, &received);

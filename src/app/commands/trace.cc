@@ -6,6 +6,7 @@
 
 #include "app/commands/all.h"
 #include "app/session_report.h"
+#include "chat/dump.h"
 #include "json/json.h"
 #include "store/ledger.h"
 #include "store/schema.h"
@@ -149,12 +150,30 @@ std::string ReplyText(const json::Value& trace) {
   return text;
 }
 
+// What the engine itself said about the prompt; nothing for other servers' answers.
+void PrintPromptFacts(const OpenedTrace& opened) {
+  const json::Value* told = json::Find(opened.trace, "prompt");
+  if (told == nullptr) return;
+  const chat::PromptFacts facts = chat::PromptFactsFromJson(*told);
+  fmt::print("cache    {} tokens from memory, {} from disk (read in {:.0f} ms), {} computed\n",
+             Grouped(facts.from_memory), Grouped(facts.from_disk), facts.restore_ms,
+             Grouped(facts.computed));
+  if (!facts.divergence) return;
+  const chat::Divergence& found = *facts.divergence;
+  fmt::print("left     the cached prompt at token {}{}, {} tokens computed again in {}\n",
+             Grouped(found.token), found.part.empty() ? "" : " in " + found.part,
+             Grouped(found.lost), found.seconds > 0 ? DurationText(found.seconds) : "unknown time");
+  fmt::print("  behind  {}\n  cached  {}\n  now     {}\n", json::Quote(found.before),
+             json::Quote(found.was), json::Quote(found.now));
+}
+
 Status Show(CommandContext& context, const Flags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedTrace opened, OpenTrace(context.config, flags.id));
   const RequestRow& row = opened.row;
   if (flags.json) {
     json::Object report = RowJson(row);
     report["prompt"] = BreakdownJson(opened);
+    if (const json::Value* told = json::Find(opened.trace, "prompt")) report["cache"] = *told;
     fmt::print("{}\n", json::WritePretty(report));
     return OkStatus();
   }
@@ -175,6 +194,7 @@ Status Show(CommandContext& context, const Flags& flags) {
              Ms(row.prefill_ms), Ms(row.total_ms));
   fmt::print("cost     {}\n", row.cost ? CostText(*row.cost, 1, 0) : "unknown");
   if (!row.miss_reason.empty()) fmt::print("missed   {}\n", row.miss_reason);
+  PrintPromptFacts(opened);
   PrintBreakdown(opened);
   fmt::print("\nreply:\n{}", ReplyText(opened.trace));
   return OkStatus();
@@ -200,8 +220,10 @@ Status Prefix(CommandContext& context, const Flags& flags) {
   const store::Divergence found = store::Compare(a.parts, b.parts);
   const int64_t common = store::ShareOfTokens(found.common_bytes, b.bytes, b.tokens);
   const int64_t after = b.tokens - common;
+  const json::Value* told = json::Find(b.trace, "prompt");
   if (flags.json) {
     fmt::print("{}\n", json::WritePretty(json::Object{
+                           {"b_cache", told == nullptr ? json::Value(nullptr) : *told},
                            {"identical", found.identical},
                            {"common_bytes", found.common_bytes},
                            {"common_tokens_by_share", common},
@@ -229,6 +251,7 @@ Status Prefix(CommandContext& context, const Flags& flags) {
   }
   fmt::print("measured {} computed {} and reused {} tokens\n", b.row.trace,
              Grouped(b.row.input_tokens + b.row.cache_write), Grouped(b.row.cache_read));
+  PrintPromptFacts(b);
   return OkStatus();
 }
 

@@ -51,8 +51,10 @@ struct Sequence {
   speculation::Draft draft;  // what the next step computes ahead
 
   std::vector<kv::PageId> pages;            // one reference each
+  std::vector<std::byte> state;             // after `computed` tokens; of models that have one
   kv::PrefixCache::Lease lease;             // keeps the shared ones in the tree
   std::unique_ptr<PendingRestore> restore;  // the disk reads more of its tokens
+  bool arriving = false;                    // into `pages`, while it runs: for one step
   Nanos twin_since{0};  // not zero: waits for a sequence that computes the same beginning
 
   bool started = false;  // OnStart was called
