@@ -74,9 +74,8 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
     };
     return Status(Code::kResourceExhausted,
                   "[engine] prompt of " + std::to_string(prompt) + " tokens needs " +
-                      megabytes(prompt + 1) + " MiB of KV cache; there are " +
-                      megabytes(capacity) + " MiB for " + std::to_string(capacity) +
-                      " tokens: raise kv.memory_mb");
+                      megabytes(prompt + 1) + " MiB of KV cache; there are " + megabytes(capacity) +
+                      " MiB for " + std::to_string(capacity) + " tokens: raise kv.memory_mb");
   }
   AC_RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
   for (const TokenId token : request.prompt) {

@@ -39,7 +39,7 @@ struct Chunk {
   // alone.
   std::span<const kv::PageId> pages;
   LogitRows logits = LogitRows::kLast;
-  // For models whose memory is not only a list of pages (engine/forward_model.h): their state after
+  // For models whose memory is not only a list of pages (model/forward_model.h): their state after
   // the tokens before `position`, which the call moves on to the end of the chunk. Else empty.
   std::span<std::byte> state{};
   // Not null: the pages before `position` are still being read from the disk; each layer waits for
