@@ -166,6 +166,11 @@ const std::vector<SettingSpec>& Config::Specs() {
        "answer the request for a title here, with the user's first words"},
       {"side_requests.suggestion", kBoolean, "true", "", false, true,
        "answer the request for a suggestion here, with none"},
+      {"visible_prefill", kBoolean, "false", "", false, true,
+       "show how far a long prompt is read as a thinking block in front of the reply"},
+      {"check_streams", kBoolean, "false", "ANYCLAUDE_CHECK_STREAMS", false, false,
+       "judge every stream by its protocol's rules; violations are logged, counted and end in exit "
+       "code 1"},
       {"web.search", kText, "off", "", false, false,
        "who searches when a client offers the server tool web_search: off, searxng, brave, tavily"},
       {"web.searxng_url", kText, "", "SEARXNG_URL", false, false, "address of a SearXNG server"},

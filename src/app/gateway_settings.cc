@@ -5,6 +5,7 @@
 
 #include "gateway/reply_cache.h"
 #include "gateway/side_requests.h"
+#include "gateway/visible_prefill.h"
 #include "gateway/web_tools.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -48,6 +49,7 @@ gateway::GatewayOptions GatewayOptionsFrom(const Config& config) {
   gateway::GatewayOptions options;
   options.access = {config.Text("api_key"), config.Text("host")};
   options.version = AC_VERSION;
+  options.check_streams = config.Boolean("check_streams");
   options.stabiliser = {.attribution = config.Boolean("stabilise.attribution"),
                         .tool_order = config.Boolean("stabilise.tool_order"),
                         .volatile_last = config.Boolean("stabilise.volatile_last"),
@@ -80,6 +82,10 @@ Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& con
     } else {
       obs::Warn("serve", "no replies are stored", {{"why", cache.status().message()}});
     }
+  }
+  if (config.Boolean("visible_prefill")) {
+    backends->layers_.push_back(std::make_unique<gateway::VisiblePrefill>(*around));
+    around = backends->layers_.back().get();
   }
   AC_ASSIGN_OR_RETURN(const gateway::SearchOptions search, SearchOptionsFrom(config));
   if (search.service != gateway::SearchService::kOff) {

@@ -1,5 +1,7 @@
 #include "app/running_server.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "app/backends.h"
@@ -207,7 +209,16 @@ Result<chat::Usage> RunningServer::Warm(const std::string& file) {
 }
 
 void RunningServer::Stop(std::chrono::milliseconds grace) {
-  parts_->server->Shutdown(grace);
+  // Until the last reply is out, health checks still reach us and learn that no new ones start.
+  const auto deadline = std::chrono::steady_clock::now() + grace;
+  parts_->gateway->StartDraining();
+  while (std::chrono::steady_clock::now() < deadline &&
+         parts_->server->stats().running_exchanges > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  parts_->server->Shutdown(std::max(left, std::chrono::milliseconds(0)));
   if (parts_->recorder != nullptr) parts_->recorder->Flush();
 }
 

@@ -61,6 +61,7 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       options_(std::move(options)),
       family_(toolcall::DetectFamily(prompts_->source())),
       grammars_(tokenizer_, family_, std::string(prompts_->source())),
+      early_starts_(options_.start_patience),
       preparation_(options_.preparation_threads) {
   preparation_.Post([this] { grammars_.Prepare(); });
   if (options_.turn_log_folder.empty()) return;
@@ -111,6 +112,7 @@ void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
   if (!constraint.ok()) return call.Fail(constraint.status());
   settings.constraint = std::move(constraint).value();
   call.Submit(request, std::move(prompts), settings, std::move(format));
+  early_starts_.Watch(call.shared_from_this());
 }
 
 // On the engine thread; the file is another thread's work.

@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "api/stream_checker.h"
 #include "base/utf8.h"
 #include "chat/reply.h"
 #include "support/toy_model.h"
@@ -50,6 +51,33 @@ class CollectingChatSink : public chat::ChatSink {
   chat::ReplyBuilder builder_;
   std::vector<chat::ChatEvent> events_;
   int ends_ = 0;
+};
+
+// Holds a model's steps until it is opened.
+class Gate {
+ public:
+  Status Pass() {
+    MutexLock lock(mutex_);
+    ++waiting_;
+    changed_.NotifyAll();
+    while (!open_) changed_.Wait(mutex_);
+    return OkStatus();
+  }
+  void AwaitStep() {
+    MutexLock lock(mutex_);
+    while (waiting_ == 0) changed_.Wait(mutex_);
+  }
+  void Open() {
+    MutexLock lock(mutex_);
+    open_ = true;
+    changed_.NotifyAll();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int waiting_ = 0;
+  bool open_ = false;
 };
 
 chat::ChatRequest Ask(std::string text) {
@@ -163,6 +191,32 @@ TEST_F(LocalBackendTest, ADestroyedCallIsSilentAndFreesTheEngine) {
   }
   EXPECT_EQ(engine_->stats().running, 0);
   EXPECT_EQ(sink->count(), seen);
+}
+
+TEST_F(LocalBackendTest, AMessageBeginsWhileTheModelIsBusyWithAnother) {
+  Run(Ask("a question that is asked twice"));  // for the cache
+  Gate gate;
+  model_.on_forward = [&](auto) { return gate.Pass(); };
+  auto busy = std::make_shared<CollectingChatSink>();
+  const auto first = backend_->Start(Ask("something else"), busy);
+  gate.AwaitStep();
+  auto sink = std::make_shared<CollectingChatSink>();
+  const auto second = backend_->Start(Ask("a question that is asked twice"), sink);
+  // The step that runs cannot end before the gate opens, so this start is not the engine's.
+  while (sink->count() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::vector<chat::ChatEvent> before = sink->events();
+  ASSERT_EQ(before.size(), 1u);
+  const auto* start = before[0].As<chat::MessageStart>();
+  ASSERT_NE(start, nullptr);
+  EXPECT_FALSE(start->admitted);
+  EXPECT_GT(start->usage.input_tokens, 30) << "all of the prompt: nobody knows better yet";
+  EXPECT_EQ(start->usage.cache_read, 0);
+  gate.Open();
+  ASSERT_TRUE(sink->Wait());
+  ASSERT_TRUE(busy->Wait());
+  EXPECT_TRUE(api::CheckEvents(sink->events()).ok()) << api::CheckEvents(sink->events());
+  EXPECT_EQ(sink->reply().usage.input_tokens, 1) << "the end of the message knows the cache";
+  EXPECT_EQ(sink->reply().usage.PromptTokens(), start->usage.input_tokens);
 }
 
 TEST_F(LocalBackendTest, CountsTokensExactlyWithoutGenerating) {
