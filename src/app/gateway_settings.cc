@@ -83,10 +83,6 @@ Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& con
       obs::Warn("serve", "no replies are stored", {{"why", cache.status().message()}});
     }
   }
-  if (config.Boolean("visible_prefill")) {
-    backends->layers_.push_back(std::make_unique<gateway::VisiblePrefill>(*around));
-    around = backends->layers_.back().get();
-  }
   AC_ASSIGN_OR_RETURN(const gateway::SearchOptions search, SearchOptionsFrom(config));
   if (search.service != gateway::SearchService::kOff) {
     backends->layers_.push_back(
@@ -98,6 +94,11 @@ Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& con
                                         .suggestion = config.Boolean("side_requests.suggestion")};
   backends->layers_.push_back(
       std::make_unique<gateway::SideRequests>(*around, rules, obs::Metrics::Default()));
+  if (config.Boolean("visible_prefill")) {
+    // Outermost: what the layers below say to the model must not hold the notes.
+    backends->layers_.push_back(
+        std::make_unique<gateway::VisiblePrefill>(*backends->layers_.back()));
+  }
   return backends;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/backends.h"
+#include "app/forwarded_requests.h"
 #include "app/gateway_settings.h"
 #include "app/modes.h"
 #include "app/open_model.h"
@@ -138,6 +139,10 @@ struct RunningServer::Parts {
     options.live = live.get();
     if (recorder != nullptr) options.observers.push_back(recorder.get());
     if (upstream != nullptr && upstream->pass_through() != nullptr) {
+      upstream->pass_through()->SetListen(
+          [observers = options.observers](const http::Request& request, Nanos started) {
+            return ObserveForwarded(observers, request, started);
+          });
       options.forward = [this](const http::Request& request,
                                const std::shared_ptr<http::Exchange>& exchange) {
         if (!remote::PassesThrough(request.path)) return false;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/errors.h"
+#include "backend/embed_call.h"
 #include "backend/local_call.h"
 #include "obs/log.h"
 
@@ -149,6 +150,15 @@ void LocalBackend::Tokenize(chat::ChatRequest request, TokensCallback done) {
 
 std::string LocalBackend::Detokenize(std::span<const int32_t> tokens) const {
   return tokenizer_.Decode(tokens);
+}
+
+void LocalBackend::Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) {
+  auto call = std::make_shared<EmbedCall>(engine_, std::move(done));
+  preparation_.Post([this, call, texts = std::move(texts)] {
+    std::vector<std::vector<int32_t>> prompts;
+    for (const chat::RawPrompt& text : texts) prompts.push_back(prompts_->Tokens(text));
+    call->Submit(std::move(prompts));
+  });
 }
 
 std::vector<api::ModelInfo> LocalBackend::Models() const {

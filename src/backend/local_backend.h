@@ -53,6 +53,7 @@ class LocalBackend : public Backend, public TextTools {
   std::vector<api::ModelInfo> Models() const override;
   void Tokenize(chat::ChatRequest request, TokensCallback done) override;
   std::string Detokenize(std::span<const int32_t> tokens) const override;
+  void Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) override;
 
   const prompt::PromptBuilder& prompts() const { return *prompts_; }
 

@@ -219,6 +219,35 @@ TEST_F(LocalBackendTest, AMessageBeginsWhileTheModelIsBusyWithAnother) {
   EXPECT_EQ(sink->reply().usage.PromptTokens(), start->usage.input_tokens);
 }
 
+TEST_F(LocalBackendTest, EmbeddingsAreNormalisedAndInTheOrderOfTheTexts) {
+  std::vector<chat::RawPrompt> texts(20);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    texts[i].tokens = {1, static_cast<int32_t>(i), 30};
+  }
+  std::promise<TextTools::Embeddings> told;
+  backend_->Embed(texts, [&](Result<TextTools::Embeddings> result) {
+    ASSERT_TRUE(result.ok()) << result.status();
+    told.set_value(std::move(result).value());
+  });
+  const TextTools::Embeddings result = told.get_future().get();
+  EXPECT_EQ(result.prompt_tokens, 60);
+  ASSERT_EQ(result.vectors.size(), 20u);
+  for (size_t i = 0; i < 20; ++i) {
+    const auto number = static_cast<float>(i);
+    const std::vector<float>& vector = result.vectors[i];
+    EXPECT_NEAR(vector[0] * vector[0] + vector[1] * vector[1], 1.0f, 1e-5f);
+    EXPECT_NEAR(vector[1] / vector[0], (901 + number * number) / (31 + number), 1e-3f);
+  }
+}
+
+TEST_F(LocalBackendTest, ATextTooLongToEmbedIsAnsweredOnce) {
+  std::promise<Status> told;
+  backend_->Embed({{.text = "short"}, {.text = std::string(3000, 'x')}},
+                  [&](Result<TextTools::Embeddings> result) { told.set_value(result.status()); });
+  const Status status = told.get_future().get();
+  EXPECT_NE(status.message().find("prompt is too long: 3000 tokens"), std::string::npos) << status;
+}
+
 TEST_F(LocalBackendTest, CountsTokensExactlyWithoutGenerating) {
   const chat::ChatRequest request = Ask("how many?");
   std::promise<int64_t> counted;

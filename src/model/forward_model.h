@@ -18,6 +18,8 @@ class ForwardModel {
   virtual ~ForwardModel() = default;
   virtual int vocab_size() const = 0;
   virtual int64_t context_length() const = 0;
+  // Numbers in Chunk::pooled; 0: this model gives none.
+  virtual int embedding_size() const { return 0; }
   // See Model::Forward.
   virtual Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits) = 0;
 };

@@ -37,6 +37,9 @@ struct Chunk {
   // alone.
   std::span<const kv::PageId> pages;
   LogitRows logits = LogitRows::kLast;
+  // Not null: the hidden state behind the last norm of every token of this chunk is added to these
+  // d_model numbers, token by token.
+  float* pooled = nullptr;
 };
 
 // Rows of logits a batch asks for: one for kLast, all tokens for kAll.

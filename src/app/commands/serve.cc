@@ -9,6 +9,7 @@
 #include "app/commands/all.h"
 #include "app/modes.h"
 #include "app/running_server.h"
+#include "gateway/stream_guard.h"
 
 namespace ac::app {
 namespace {
