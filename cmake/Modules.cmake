@@ -45,6 +45,7 @@ function(ac_bench NAME)
   list(TRANSFORM B_DEPS PREPEND ac_)
   target_link_libraries(${NAME} PRIVATE ${B_DEPS} benchmark::benchmark_main)
   target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${NAME} PRIVATE AC_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_property(GLOBAL APPEND PROPERTY AC_BENCHES ${NAME})
 endfunction()
 

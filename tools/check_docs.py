@@ -3,7 +3,8 @@
 
 In every tracked *.md: relative links must resolve, and `make TARGET` must be a target of the
 Makefile. In docs/life_of_a_request.md each reference `src/path/file.cc : Function` must name a file
-that holds that function. With --binary, every `anyclaude COMMAND --flag` of README.md must be in
+that holds that function, and in docs/pains.md each `path/of/a_test : name` a file that holds that
+name. With --binary, every `anyclaude COMMAND --flag` of README.md must be in
 the --help of that command.
 
   check_docs.py [--root DIR] [--binary build/anyclaude]
@@ -17,6 +18,7 @@ import sys
 LINK = re.compile(r"!?\[[^\]\n]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 REFERENCE = re.compile(r"`((?:src|tests|web)/[\w./-]+)\s*:\s*([~\w:]+)(?:\(\))?`")
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
+PROOF = re.compile(r"`((?:src|tests|fuzz)/[\w./-]+) : ([^`\n]+)`")
 MAKE = re.compile(r"(?:^|[`\s;&|])make ([a-z]+)\b")
 COMMAND = re.compile(r"^\s*(?:\$ )?(?:\./)?(?:build/)?anyclaude\b(.*)$", re.M)
 SKIP = ("build", "node_modules", ".git")
@@ -57,6 +59,9 @@ class Docs:
         life = self.root / "docs" / "life_of_a_request.md"
         if life.exists():
             self.check_references(life, life.read_text(encoding="utf-8"))
+        pains = self.root / "docs" / "pains.md"
+        if pains.exists():
+            self.check_proofs(pains, pains.read_text(encoding="utf-8"))
         readme = self.root / "README.md"
         if self.binary and readme.exists():
             self.check_commands(readme, readme.read_text(encoding="utf-8"))
@@ -72,6 +77,21 @@ class Docs:
                 self.error(page, f"link to '{target}', which is not there")
             elif anchor and file.suffix == ".md" and anchor not in anchors(file.read_text(encoding="utf-8")):
                 self.error(page, f"link to '{target}': no such heading")
+
+    def check_proofs(self, page, text):
+        """Every numbered row names tests that exist, or says that it is open."""
+        for row in re.findall(r"^\| \d+ \|.*$", text, re.M):
+            proofs = PROOF.findall(row)
+            if not proofs and "open:" not in row:
+                self.error(page, f"row {row.split()[1]} names no test and is not open")
+            for path, name in proofs:
+                self.checked += 1
+                file = self.root / path
+                if not file.exists():
+                    self.error(page, f"`{path}` is not there")
+                elif not re.search(rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])",
+                                   file.read_text(encoding="utf-8")):
+                    self.error(page, f"`{path}` holds no test '{name}'")
 
     def check_references(self, page, text):
         references = REFERENCE.findall(text)

@@ -4,18 +4,18 @@
 #include "json/json.h"
 
 namespace ac::api {
-namespace {
 
-constexpr std::string_view kJsonTag = "[json] ";
-
-Result<json::Value> ParseBody(std::string_view body, const RequestLimits& limits) {
+Result<json::Value> internal::ParseBody(std::string_view body, const RequestLimits& limits) {
   Result<json::Value> value =
       json::Parse(body, {.max_depth = limits.max_depth, .max_bytes = limits.max_bytes});
   if (value.ok()) return value;
+  constexpr std::string_view kJsonTag = "[json] ";
   std::string reason = value.status().message();
   if (reason.starts_with(kJsonTag)) reason.erase(0, kJsonTag.size());
   return Status(value.status().code(), "[api] the body is not valid JSON: " + reason);
 }
+
+namespace {
 
 void ApplyHeaders(const RequestHeaders& headers, chat::RequestMetadata* metadata) {
   if (!headers.session_id.empty()) metadata->session_id = headers.session_id;
@@ -32,7 +32,7 @@ Dialect DialectOf(Endpoint endpoint) {
 
 Result<chat::ChatRequest> ParseRequest(Endpoint endpoint, std::string_view body,
                                        const RequestHeaders& headers, const RequestLimits& limits) {
-  AC_ASSIGN_OR_RETURN(const json::Value value, ParseBody(body, limits));
+  AC_ASSIGN_OR_RETURN(const json::Value value, internal::ParseBody(body, limits));
   internal::ParseContext context(limits);
   chat::ChatRequest request;
   switch (endpoint) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "app/story_settings.h"
 #include "json/json.h"
 
 namespace ac::app {
@@ -166,6 +167,11 @@ const std::vector<SettingSpec>& Config::Specs() {
        "answer the request for a title here, with the user's first words"},
       {"side_requests.suggestion", kBoolean, "true", "", false, true,
        "answer the request for a suggestion here, with none"},
+      {"visible_prefill", kBoolean, "false", "", false, true,
+       "show how far a long prompt is read as a thinking block in front of the reply"},
+      {"check_streams", kBoolean, "false", "ANYCLAUDE_CHECK_STREAMS", false, false,
+       "judge every stream by its protocol's rules; violations are logged, counted and end in exit "
+       "code 1"},
       {"web.search", kText, "off", "", false, false,
        "who searches when a client offers the server tool web_search: off, searxng, brave, tavily"},
       {"web.searxng_url", kText, "", "SEARXNG_URL", false, false, "address of a SearXNG server"},
@@ -241,24 +247,37 @@ Status Config::LoadFile(FileSystem& fs, const std::string& path, Source source) 
   const std::string where = "[config] " + path;
   if (!parsed.ok()) return parsed.status().WithPrefix(where);
   if (!parsed->is_object()) return InvalidArgument(where + ": the file must hold one JSON object");
-  return Flatten(*parsed, "",
-                 [&](const std::string& key, std::string value) -> Status {
-                   const SettingSpec* spec = FindSpec(key);
-                   if (spec == nullptr) {
-                     warnings_.push_back(path + ": unknown setting \"" + key +
-                                         "\"; did you mean \"" + NearestKey(key) + "\"?");
-                     return OkStatus();
-                   }
-                   if (source == Source::kProjectFile && !spec->allowed_in_repo) {
-                     // A cloned repository must not open ports or change keys on this machine.
-                     warnings_.push_back(path + ": \"" + key +
-                                         "\" is ignored in a project file; set it in " +
-                                         HomePath("config.json"));
-                     return OkStatus();
-                   }
-                   return Set(key, std::move(value), source, path);
-                 })
-      .WithPrefix(where);
+  json::Value file = *parsed;
+  StorySettings story = TakeStorySettings(&file.get_object());
+  if (!story.without_effect.empty()) {
+    std::string names;
+    for (const std::string& name : story.without_effect) names += " " + name;
+    warnings_.push_back(path + ": without effect here:" + names + " (docs/parity.md says why)");
+  }
+  const auto leaf = [&](const std::string& key, std::string value) {
+    return SetFromFile(key, std::move(value), source, path);
+  };
+  for (auto& [key, value] : story.renamed) {
+    AC_RETURN_IF_ERROR(leaf(key, std::move(value)).WithPrefix(where));
+  }
+  return Flatten(file, "", leaf).WithPrefix(where);
+}
+
+Status Config::SetFromFile(const std::string& key, std::string value, Source source,
+                           const std::string& path) {
+  const SettingSpec* spec = FindSpec(key);
+  if (spec == nullptr) {
+    warnings_.push_back(path + ": unknown setting \"" + key + "\"; did you mean \"" +
+                        NearestKey(key) + "\"?");
+    return OkStatus();
+  }
+  if (source == Source::kProjectFile && !spec->allowed_in_repo) {
+    // A cloned repository must not open ports or change keys on this machine.
+    warnings_.push_back(path + ": \"" + key + "\" is ignored in a project file; set it in " +
+                        HomePath("config.json"));
+    return OkStatus();
+  }
+  return Set(key, std::move(value), source, path);
 }
 
 Status Config::Set(std::string_view key, std::string value, Source source, std::string origin) {

@@ -72,6 +72,8 @@ class Config {
 
  private:
   Status Set(std::string_view key, std::string value, Source source, std::string origin);
+  Status SetFromFile(const std::string& key, std::string value, Source source,
+                     const std::string& path);
   Status LoadFile(FileSystem& fs, const std::string& path, Source source);
 
   std::map<std::string, Setting, std::less<>> settings_;

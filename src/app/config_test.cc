@@ -102,6 +102,39 @@ TEST_F(ConfigTest, TheDocumentationListsEveryKey) {
   }
 }
 
+TEST_F(ConfigTest, TheEarlierGatewaysNamesAreUnderstood) {
+  const std::string_view old = R"({
+    "backend": "lmstudio", "port": 4200,
+    "debug": {"level": 2, "enableTraces": false, "enableStreamLogging": true},
+    "backends": {
+      "lmstudio": {"enabled": true, "baseUrl": "http://localhost:1235/v1", "model": "qwen",
+                   "toolAllowlist": ["Read", "Edit"], "filterTier": "auto"},
+      "claude": {"apiKey": "of another backend"}},
+    "circuitBreaker": {"failureThreshold": 3}})";
+  UserFile(old);
+  const Result<Config> config = Load();
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->Text("mode"), "lmstudio");
+  EXPECT_EQ(config->Integer("port"), 4200);
+  EXPECT_EQ(config->Integer("debug"), 2);
+  EXPECT_FALSE(config->Boolean("trace.enabled"));
+  EXPECT_EQ(config->Text("upstream.url"), "http://localhost:1235/v1");
+  EXPECT_EQ(config->Text("upstream.model"), "qwen");
+  EXPECT_EQ(config->Text("upstream.api_key"), "");
+  EXPECT_EQ(config->Text("slim.tools"), "Read,Edit");
+  ASSERT_EQ(config->warnings().size(), 1u);
+  EXPECT_NE(config->warnings()[0].find("without effect here: debug.enableStreamLogging "
+                                       "circuitBreaker backends.lmstudio.filterTier"),
+            std::string::npos)
+      << config->warnings()[0];
+  UserFile("{}");
+  ProjectFile(old);
+  const Result<Config> cloned = Load();
+  ASSERT_TRUE(cloned.ok()) << cloned.status();
+  EXPECT_EQ(cloned->Text("mode"), "lmstudio");
+  EXPECT_EQ(cloned->Text("upstream.url"), "") << "a repository must not choose where we connect";
+}
+
 TEST_F(ConfigTest, NamedFileMustExist) {
   variables_["ANYCLAUDE_CONFIG"] = root_ + "/nowhere.json";
   EXPECT_EQ(Load().status().code(), Code::kNotFound);

@@ -5,6 +5,7 @@
 
 #include "gateway/reply_cache.h"
 #include "gateway/side_requests.h"
+#include "gateway/visible_prefill.h"
 #include "gateway/web_tools.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -48,6 +49,7 @@ gateway::GatewayOptions GatewayOptionsFrom(const Config& config) {
   gateway::GatewayOptions options;
   options.access = {config.Text("api_key"), config.Text("host")};
   options.version = AC_VERSION;
+  options.check_streams = config.Boolean("check_streams");
   options.stabiliser = {.attribution = config.Boolean("stabilise.attribution"),
                         .tool_order = config.Boolean("stabilise.tool_order"),
                         .volatile_last = config.Boolean("stabilise.volatile_last"),
@@ -92,6 +94,11 @@ Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& con
                                         .suggestion = config.Boolean("side_requests.suggestion")};
   backends->layers_.push_back(
       std::make_unique<gateway::SideRequests>(*around, rules, obs::Metrics::Default()));
+  if (config.Boolean("visible_prefill")) {
+    // Outermost: what the layers below say to the model must not hold the notes.
+    backends->layers_.push_back(
+        std::make_unique<gateway::VisiblePrefill>(*backends->layers_.back()));
+  }
   return backends;
 }
 

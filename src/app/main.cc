@@ -39,9 +39,14 @@ std::vector<std::string> CommandNames(const CLI::App& app) {
   return names;
 }
 
-// The command that PROXY_ONLY or --check-setup asks for instead of the client; empty: none.
+// The command that PROXY_ONLY, --check-setup or --test-model asks for instead of the client; empty:
+// none.
 std::vector<std::string> InsteadOfLaunching(const LaunchRequest& request) {
   if (!request.client_args.empty() && request.client_args[0] == "--check-setup") return {"doctor"};
+  if (!request.client_args.empty() && request.client_args[0] == "--test-model") {
+    if (request.mode.empty()) return {"test-model"};
+    return {"test-model", "--mode", request.mode};
+  }
   const std::string proxy_only = ProcessEnvironment()("PROXY_ONLY").value_or("");
   if (proxy_only != "true" && proxy_only != "1") return {};
   if (request.mode.empty()) return {"serve"};
@@ -81,6 +86,7 @@ int Main(int argc, char** argv) {
   RegisterStats(app, &chosen);
   RegisterBench(app, &chosen);
   RegisterImport(app, &chosen);
+  RegisterTestModel(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   const Result<std::optional<LaunchRequest>> launch =

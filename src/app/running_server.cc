@@ -1,8 +1,11 @@
 #include "app/running_server.h"
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "app/backends.h"
+#include "app/forwarded_requests.h"
 #include "app/gateway_settings.h"
 #include "app/modes.h"
 #include "app/open_model.h"
@@ -137,6 +140,10 @@ struct RunningServer::Parts {
     options.live = live.get();
     if (recorder != nullptr) options.observers.push_back(recorder.get());
     if (upstream != nullptr && upstream->pass_through() != nullptr) {
+      upstream->pass_through()->SetListen(
+          [observers = options.observers](const http::Request& request, Nanos started) {
+            return ObserveForwarded(observers, request, started);
+          });
       options.forward = [this](const http::Request& request,
                                const std::shared_ptr<http::Exchange>& exchange) {
         if (!remote::PassesThrough(request.path)) return false;
@@ -208,7 +215,16 @@ Result<chat::Usage> RunningServer::Warm(const Config& config, const std::string&
 }
 
 void RunningServer::Stop(std::chrono::milliseconds grace) {
-  parts_->server->Shutdown(grace);
+  // Until the last reply is out, health checks still reach us and learn that no new ones start.
+  const auto deadline = std::chrono::steady_clock::now() + grace;
+  parts_->gateway->StartDraining();
+  while (std::chrono::steady_clock::now() < deadline &&
+         parts_->server->stats().running_exchanges > 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  parts_->server->Shutdown(std::max(left, std::chrono::milliseconds(0)));
   if (parts_->recorder != nullptr) parts_->recorder->Flush();
 }
 

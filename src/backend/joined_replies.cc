@@ -19,7 +19,7 @@ class JoinedReplies::SharedReply : public chat::ChatSink {
 
   void OnEvent(chat::ChatEvent event) override {
     MutexLock lock(mutex_);
-    for (const auto& sink : sinks_) sink->OnEvent(event);
+    for (const Listener& listener : sinks_) Tell(listener, event);
     if (event.As<chat::Error>() != nullptr) state_ = State::kUseless;
     if (event.As<chat::MessageStop>() != nullptr) {
       state_ = State::kFinished;
@@ -30,13 +30,14 @@ class JoinedReplies::SharedReply : public chat::ChatSink {
   }
 
   // False: this reply is of no use to a new client. Replays what was said so far.
-  bool Join(const std::shared_ptr<chat::ChatSink>& sink, bool stream) {
+  bool Join(const std::shared_ptr<chat::ChatSink>& sink, bool stream, bool is_first) {
     MutexLock lock(mutex_);
     const bool fallback = state_ == State::kFinished && streamed_ && !stream &&
                           clock_.Now() - finished_at_ < kKeepFinished;
     if (state_ != State::kRunning && !fallback) return false;
-    for (const chat::ChatEvent& event : events_) sink->OnEvent(event);
-    sinks_.push_back(sink);
+    const Listener listener{sink, is_first};
+    for (const chat::ChatEvent& event : events_) Tell(listener, event);
+    sinks_.push_back(listener);
     return true;
   }
 
@@ -44,7 +45,7 @@ class JoinedReplies::SharedReply : public chat::ChatSink {
     std::unique_ptr<Call> call;
     {
       MutexLock lock(mutex_);
-      std::erase_if(sinks_, [&](const auto& other) { return other.get() == sink; });
+      std::erase_if(sinks_, [&](const Listener& other) { return other.sink.get() == sink; });
       if (!sinks_.empty() || state_ != State::kRunning) return;
       state_ = State::kUseless;
       call = std::move(call_);
@@ -70,6 +71,16 @@ class JoinedReplies::SharedReply : public chat::ChatSink {
 
  private:
   enum class State { kRunning, kFinished, kUseless };
+  struct Listener {
+    std::shared_ptr<chat::ChatSink> sink;
+    bool is_first;
+  };
+
+  static void Tell(const Listener& listener, chat::ChatEvent event) {
+    auto* start = std::get_if<chat::MessageStart>(&event.value);
+    if (start != nullptr && !listener.is_first) start->served_by = kServedByTwin;
+    listener.sink->OnEvent(std::move(event));
+  }
 
   const bool streamed_;
   Clock& clock_;
@@ -77,7 +88,7 @@ class JoinedReplies::SharedReply : public chat::ChatSink {
   State state_ AC_GUARDED_BY(mutex_) = State::kRunning;
   Nanos finished_at_ AC_GUARDED_BY(mutex_){0};
   std::vector<chat::ChatEvent> events_ AC_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<chat::ChatSink>> sinks_ AC_GUARDED_BY(mutex_);
+  std::vector<Listener> sinks_ AC_GUARDED_BY(mutex_);
   std::unique_ptr<Call> call_ AC_GUARDED_BY(mutex_);
 };
 
@@ -111,10 +122,10 @@ std::unique_ptr<Call> JoinedReplies::Start(chat::ChatRequest request,
     MutexLock lock(mutex_);
     ForgetOld();
     std::shared_ptr<SharedReply>& known = replies_[twin];
-    if (known == nullptr || !known->Join(sink, request.stream)) {
+    if (known == nullptr || !known->Join(sink, request.stream, /*is_first=*/false)) {
       is_new = true;
       known = std::make_shared<SharedReply>(request.stream, clock_);
-      known->Join(sink, request.stream);
+      known->Join(sink, request.stream, /*is_first=*/true);
     }
     reply = known;
   }

@@ -20,6 +20,9 @@
 
 namespace ac::backend {
 
+// MessageStart::served_by of every client but the first: their tokens were computed for another.
+inline constexpr std::string_view kServedByTwin = "twin";
+
 class JoinedReplies : public Backend {
  public:
   // `inner`, `clock` and `metrics` must outlive this object.

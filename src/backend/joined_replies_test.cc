@@ -31,11 +31,15 @@ class CountingSink : public chat::ChatSink {
  public:
   void OnEvent(chat::ChatEvent event) override {
     if (const auto* delta = event.As<chat::TextDelta>()) text += delta->text;
-    if (const auto* start = event.As<chat::MessageStart>()) id = start->id;
+    if (const auto* start = event.As<chat::MessageStart>()) {
+      id = start->id;
+      served_by = start->served_by;
+    }
     ends += event.As<chat::MessageStop>() != nullptr;
   }
   std::string text;
   std::string id;
+  std::string served_by = "nobody yet";
   int ends = 0;
 };
 
@@ -78,6 +82,16 @@ TEST_F(JoinedRepliesTest, ATwinHearsWhatWasSaidAndWhatComes) {
     EXPECT_EQ(client->sink->id, "msg_1");
     EXPECT_EQ(client->sink->ends, 1);
   }
+}
+
+TEST_F(JoinedRepliesTest, OnlyTheFirstIsServedByTheBackendItself) {
+  const Client first = Ask("a");
+  const Client early = Ask("a");
+  Begin();
+  const Client late = Ask("a");
+  EXPECT_EQ(first.sink->served_by, "");
+  EXPECT_EQ(early.sink->served_by, kServedByTwin);
+  EXPECT_EQ(late.sink->served_by, kServedByTwin);
 }
 
 TEST_F(JoinedRepliesTest, OtherRequestsAndThoseWithoutATwinRunAlone) {

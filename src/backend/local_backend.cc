@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/errors.h"
+#include "backend/embed_call.h"
 #include "backend/local_call.h"
 #include "backend/prompt_places.h"
 #include "obs/log.h"
@@ -62,6 +63,7 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       options_(std::move(options)),
       family_(toolcall::DetectFamily(prompts_->source())),
       grammars_(tokenizer_, family_, std::string(prompts_->source())),
+      early_starts_(options_.start_patience),
       preparation_(options_.preparation_threads) {
   preparation_.Post([this] { grammars_.Prepare(); });
   if (options_.turn_log_folder.empty()) return;
@@ -117,6 +119,7 @@ void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
   settings.constraint = std::move(constraint).value();
   settings.places = std::move(places);
   call.Submit(request, std::move(prompts), settings, std::move(format));
+  early_starts_.Watch(call.shared_from_this());
 }
 
 // On the engine thread; the file is another thread's work.
@@ -153,6 +156,15 @@ void LocalBackend::Tokenize(chat::ChatRequest request, TokensCallback done) {
 
 std::string LocalBackend::Detokenize(std::span<const int32_t> tokens) const {
   return tokenizer_.Decode(tokens);
+}
+
+void LocalBackend::Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) {
+  auto call = std::make_shared<EmbedCall>(engine_, std::move(done));
+  preparation_.Post([this, call, texts = std::move(texts)] {
+    std::vector<std::vector<int32_t>> prompts;
+    for (const chat::RawPrompt& text : texts) prompts.push_back(prompts_->Tokens(text));
+    call->Submit(std::move(prompts));
+  });
 }
 
 std::vector<api::ModelInfo> LocalBackend::Models() const {

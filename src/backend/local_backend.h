@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "backend/cache_diagnosis.h"
+#include "backend/early_starts.h"
 #include "backend/reply_grammar.h"
 #include "backend/task_queue.h"
 #include "backend/text_tools.h"
@@ -34,6 +35,8 @@ struct LocalOptions {
   engine::SamplingParams sampling;  // what a request leaves unset
   chat::IdSource* ids = nullptr;    // null: random ones
   int preparation_threads = 1;
+  // A message begins at most this long after its prompt is ready, even if the engine is busy.
+  Nanos start_patience = std::chrono::milliseconds(15);
   // Where generated turns are kept over restarts, a file per vocabulary; empty: in memory only.
   std::string turn_log_folder;
 };
@@ -50,6 +53,7 @@ class LocalBackend : public Backend, public TextTools {
   std::vector<api::ModelInfo> Models() const override;
   void Tokenize(chat::ChatRequest request, TokensCallback done) override;
   std::string Detokenize(std::span<const int32_t> tokens) const override;
+  void Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) override;
 
   const prompt::PromptBuilder& prompts() const { return *prompts_; }
 
@@ -69,6 +73,7 @@ class LocalBackend : public Backend, public TextTools {
   CacheDiagnosis diagnosis_;
   Mutex log_mutex_;
   std::unique_ptr<prompt::TurnLog> turn_log_ AC_GUARDED_BY(log_mutex_);  // null: none
+  EarlyStarts early_starts_;
   TaskQueue preparation_;
 };
 

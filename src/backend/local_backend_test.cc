@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "api/stream_checker.h"
 #include "base/utf8.h"
 #include "chat/reply.h"
 #include "support/toy_model.h"
@@ -50,6 +51,33 @@ class CollectingChatSink : public chat::ChatSink {
   chat::ReplyBuilder builder_;
   std::vector<chat::ChatEvent> events_;
   int ends_ = 0;
+};
+
+// Holds a model's steps until it is opened.
+class Gate {
+ public:
+  Status Pass() {
+    MutexLock lock(mutex_);
+    ++waiting_;
+    changed_.NotifyAll();
+    while (!open_) changed_.Wait(mutex_);
+    return OkStatus();
+  }
+  void AwaitStep() {
+    MutexLock lock(mutex_);
+    while (waiting_ == 0) changed_.Wait(mutex_);
+  }
+  void Open() {
+    MutexLock lock(mutex_);
+    open_ = true;
+    changed_.NotifyAll();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  int waiting_ = 0;
+  bool open_ = false;
 };
 
 chat::ChatRequest Ask(std::string text) {
@@ -215,6 +243,61 @@ TEST_F(LocalBackendTest, ADestroyedCallIsSilentAndFreesTheEngine) {
   }
   EXPECT_EQ(engine_->stats().running, 0);
   EXPECT_EQ(sink->count(), seen);
+}
+
+TEST_F(LocalBackendTest, AMessageBeginsWhileTheModelIsBusyWithAnother) {
+  Run(Ask("a question that is asked twice"));  // for the cache
+  Gate gate;
+  model_.on_forward = [&](auto) { return gate.Pass(); };
+  auto busy = std::make_shared<CollectingChatSink>();
+  const auto first = backend_->Start(Ask("something else"), busy);
+  gate.AwaitStep();
+  auto sink = std::make_shared<CollectingChatSink>();
+  const auto second = backend_->Start(Ask("a question that is asked twice"), sink);
+  // The step that runs cannot end before the gate opens, so this start is not the engine's.
+  while (sink->count() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::vector<chat::ChatEvent> before = sink->events();
+  ASSERT_EQ(before.size(), 1u);
+  const auto* start = before[0].As<chat::MessageStart>();
+  ASSERT_NE(start, nullptr);
+  EXPECT_FALSE(start->admitted);
+  EXPECT_GT(start->usage.input_tokens, 30) << "all of the prompt: nobody knows better yet";
+  EXPECT_EQ(start->usage.cache_read, 0);
+  gate.Open();
+  ASSERT_TRUE(sink->Wait());
+  ASSERT_TRUE(busy->Wait());
+  EXPECT_TRUE(api::CheckEvents(sink->events()).ok()) << api::CheckEvents(sink->events());
+  EXPECT_EQ(sink->reply().usage.input_tokens, 1) << "the end of the message knows the cache";
+  EXPECT_EQ(sink->reply().usage.PromptTokens(), start->usage.input_tokens);
+}
+
+TEST_F(LocalBackendTest, EmbeddingsAreNormalisedAndInTheOrderOfTheTexts) {
+  std::vector<chat::RawPrompt> texts(20);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    texts[i].tokens = {1, static_cast<int32_t>(i), 30};
+  }
+  std::promise<TextTools::Embeddings> told;
+  backend_->Embed(texts, [&](Result<TextTools::Embeddings> result) {
+    ASSERT_TRUE(result.ok()) << result.status();
+    told.set_value(std::move(result).value());
+  });
+  const TextTools::Embeddings result = told.get_future().get();
+  EXPECT_EQ(result.prompt_tokens, 60);
+  ASSERT_EQ(result.vectors.size(), 20u);
+  for (size_t i = 0; i < 20; ++i) {
+    const auto number = static_cast<float>(i);
+    const std::vector<float>& vector = result.vectors[i];
+    EXPECT_NEAR(vector[0] * vector[0] + vector[1] * vector[1], 1.0f, 1e-5f);
+    EXPECT_NEAR(vector[1] / vector[0], (901 + number * number) / (31 + number), 1e-3f);
+  }
+}
+
+TEST_F(LocalBackendTest, ATextTooLongToEmbedIsAnsweredOnce) {
+  std::promise<Status> told;
+  backend_->Embed({{.text = "short"}, {.text = std::string(3000, 'x')}},
+                  [&](Result<TextTools::Embeddings> result) { told.set_value(result.status()); });
+  const Status status = told.get_future().get();
+  EXPECT_NE(status.message().find("prompt is too long: 3000 tokens"), std::string::npos) << status;
 }
 
 TEST_F(LocalBackendTest, CountsTokensExactlyWithoutGenerating) {

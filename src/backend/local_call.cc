@@ -36,6 +36,7 @@ void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector
     replies_.emplace_back(static_cast<int>(i), shared_format, ids_);
   }
   sampled_.resize(replies_.size());
+  prompt_tokens_ = prompts.empty() ? 0 : static_cast<int64_t>(prompts.front().size());
   for (size_t i = 0; i < replies_.size(); ++i) {
     engine::GenerateRequest generate = settings;
     generate.prompt = prompts[i / per_prompt];
@@ -124,26 +125,43 @@ void LocalCall::EmitAll(std::vector<chat::ChatEvent> events) {
   for (chat::ChatEvent& event : events) Emit(std::move(event));
 }
 
+void LocalCall::Begin(chat::MessageStart start) {
+  begun_ = true;
+  start.id = ids_.Next(chat::kMessageIdPrefix);
+  start.model = model_;
+  start.usage = usage_;
+  if (diagnosis_ != nullptr) diagnosis_->Remember(start.id, std::move(digest_));
+  Emit({.value = std::move(start)});
+}
+
+void LocalCall::BeginEarly() {
+  MutexLock lock(mutex_);
+  if (sink_ == nullptr || begun_ || !previous_message_id_.empty()) return;
+  usage_.input_tokens = prompt_tokens_;
+  digest_.prompt_tokens = prompt_tokens_;
+  Begin({.admitted = false});
+}
+
 void LocalCall::OnStart(const engine::CacheReport& report) {
   MutexLock lock(mutex_);
   if (sink_ == nullptr) return;
   // The n replies to one prompt share it: the others find it in the cache and it is counted once.
-  if (started_) return;
-  started_ = true;
+  if (admitted_) return;
+  admitted_ = true;
   usage_.cache_read = report.from_memory + report.from_disk;
   // What was computed up to the client's last mark is what it asked to be stored.
   const int64_t marked = std::min(last_mark_, report.prompt_tokens) - usage_.cache_read;
   usage_.cache_creation = report.kept ? std::max<int64_t>(marked, 0) : 0;
   usage_.input_tokens = report.computed() - usage_.cache_creation;
-  chat::MessageStart start{
-      .id = ids_.Next(chat::kMessageIdPrefix), .model = model_, .usage = usage_, .diagnosis = {}};
+  // The message's end repeats the usage, so a client that saw it begin early learns it there.
+  if (begun_) return Emit({.value = chat::Ping{.prompt_done = 0, .prompt_total = prompt_tokens_}});
+  chat::MessageStart start;
   start.prompt = FactsOf(report);
   if (diagnosis_ != nullptr) {
     start.diagnosis = diagnosis_->Diagnose(previous_message_id_, digest_, report);
     digest_.prompt_tokens = report.prompt_tokens;
-    diagnosis_->Remember(start.id, std::move(digest_));
   }
-  Emit({.value = std::move(start)});
+  Begin(std::move(start));
 }
 
 void LocalCall::OnProgress(int choice, int64_t done, int64_t total) {

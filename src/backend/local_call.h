@@ -40,6 +40,10 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void Diagnose(CacheDiagnosis* diagnosis, std::string previous_message_id, RequestDigest digest);
   // Before Submit: what the prompt consists of, to say what the cache did with it.
   void Describe(std::vector<prompt::PromptPart> parts, int64_t prompt_tokens);
+  // Begins the message although the engine has not admitted the request: the client sees that it
+  // is heard. Nothing when it has begun, or when it must carry a diagnosis that only the engine can
+  // give.
+  void BeginEarly();
   // One Error event, then nothing.
   void Fail(const Status& status);
   // The caller is gone: nothing is emitted any more, the engine stops its work.
@@ -53,6 +57,7 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void OnToken(int choice, const engine::TokenEvent& event);
   void OnFinish(int choice, const engine::FinishInfo& info);
   chat::PromptFacts FactsOf(const engine::CacheReport& report) const AC_REQUIRES(mutex_);
+  void Begin(chat::MessageStart start) AC_REQUIRES(mutex_);
   void Emit(chat::ChatEvent event) AC_REQUIRES(mutex_);
   void EmitAll(std::vector<chat::ChatEvent> events) AC_REQUIRES(mutex_);
   void TellTurn(int choice) AC_REQUIRES(mutex_);
@@ -77,7 +82,9 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   std::string model_ AC_GUARDED_BY(mutex_);
   chat::Usage usage_ AC_GUARDED_BY(mutex_);
   bool wants_logprobs_ AC_GUARDED_BY(mutex_) = false;
-  bool started_ AC_GUARDED_BY(mutex_) = false;
+  int64_t prompt_tokens_ AC_GUARDED_BY(mutex_) = 0;  // of the first prompt
+  bool begun_ AC_GUARDED_BY(mutex_) = false;     // MessageStart is out
+  bool admitted_ AC_GUARDED_BY(mutex_) = false;  // the engine has said what its cache holds
   size_t finished_ AC_GUARDED_BY(mutex_) = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,8 @@ class RealFile : public File {
     if (::fstat(fd_, &st) != 0) return FromErrno(errno, Describe("stat", path_));
     return static_cast<uint64_t>(st.st_size);
   }
+
+  bool TryLock() override { return ::flock(fd_, LOCK_EX | LOCK_NB) == 0; }
 
  private:
   const int fd_;

@@ -31,6 +31,9 @@ class File {
   virtual Status WriteAt(uint64_t offset, std::span<const std::byte> data) = 0;
   virtual Status Sync() = 0;
   virtual Result<uint64_t> Size() = 0;
+  // Takes the file for this open file alone, until it is closed; false when another one has it, in
+  // this process or in another.
+  virtual bool TryLock() { return true; }
 };
 
 enum class OpenMode {

@@ -73,6 +73,8 @@ struct RequestMetadata {
   // never shared.
   std::string twin;
   bool background = false;  // may wait for every other request
+  // A thinking block of the server's own may stand in front of the reply.
+  bool takes_notes = false;
   std::string caller;       // stands for the key the client presented; never sent to a backend
 };
 

@@ -62,6 +62,9 @@ struct MessageStart {
   // server's own mode.
   std::string served_by{};
   std::optional<PromptFacts> prompt{};
+  // False: nobody works on it yet, and the usage is the size of the prompt. A Ping with the prompt's
+  // size says when that changes.
+  bool admitted = true;
 };
 // Shows life during prefill and queueing; carries how much of the prompt is read, when known.
 struct Ping {
@@ -73,6 +76,7 @@ struct Ping {
 struct BlockStart {
   int index = 0;
   Block block;
+  bool note = false;  // of the server to the client: the model said nothing yet
 };
 struct TextDelta {
   int index = 0;

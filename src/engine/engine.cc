@@ -77,6 +77,9 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
                       megabytes(prompt + 1) + " MiB of KV cache; there are " + megabytes(capacity) +
                       " MiB for " + std::to_string(capacity) + " tokens: raise kv.memory_mb");
   }
+  if (request.embed && model_.embedding_size() == 0) {
+    return Unsupported("[engine] this model gives no embeddings");
+  }
   AC_RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
   for (const TokenId token : request.prompt) {
     if (token < 0 || token >= model_.vocab_size()) {

@@ -63,7 +63,8 @@ void Engine::Compute(std::span<const PlannedChunk> plan) {
   metrics_.Step(plan, seconds);
   std::span<const float> rest(logits_);
   for (const PlannedChunk& chunk : plan) {
-    const size_t rows = chunk.samples ? 1 + static_cast<size_t>(chunk.drafted) : 0;
+    const bool samples = chunk.samples && !Find(chunk.id)->request.embed;
+    const size_t rows = samples ? 1 + static_cast<size_t>(chunk.drafted) : 0;
     Commit(*Find(chunk.id), chunk, rest.first(rows * vocab));
     rest = rest.subspan(rows * vocab);
   }
@@ -91,6 +92,14 @@ model::Chunk Engine::InputOf(Sequence& sequence, const PlannedChunk& chunk) cons
       .logits = chunk.samples ? model::LogitRows::kLast : model::LogitRows::kNone,
       .state = sequence.state,
       .arriving = sequence.arriving ? sequence.restore->restore.get() : nullptr};
+  if (sequence.request.embed) {
+    // Computed from its first token on, also when it was preempted: nothing comes from the cache.
+    if (chunk.begin == 0) {
+      sequence.pooled.assign(static_cast<size_t>(model_.embedding_size()), 0.0f);
+    }
+    input.pooled = sequence.pooled.data();
+    input.logits = model::LogitRows::kNone;
+  }
   if (chunk.drafted > 0) {
     speculation::Draft& draft = sequence.draft;
     draft.input.assign(input.tokens.begin(), input.tokens.end());
@@ -123,6 +132,11 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<con
                               static_cast<int64_t>(sequence.request.prompt.size()));
   }
   if (!chunk.samples) return;
+  if (sequence.request.embed) {
+    for (float& value : sequence.pooled) value /= static_cast<float>(known);
+    sequence.info.embedding = std::move(sequence.pooled);
+    return Finish(sequence, FinishReason::kMaxTokens);
+  }
   // The prompt's full pages are complete now: another request may share them at once.
   if (!sequence.prompt_done()) cache_->Publish(sequence, /*finished=*/false);
   SampleChunk(sequence, chunk, logits);

@@ -78,6 +78,23 @@ TEST_F(EngineTest, TokensWithoutTextAreNeverGenerated) {
   EXPECT_EQ(sink->tokens, (std::vector<TokenId>{256, 256, 256}));
 }
 
+TEST_F(EngineTest, AnEmbeddingIsTheMeanOverAllTokensHoweverThePromptIsCut) {
+  Start(512, {.max_step_tokens = 32});
+  std::vector<TokenId> prompt(200);
+  for (size_t i = 0; i < prompt.size(); ++i) prompt[i] = static_cast<TokenId>(i % 50);
+  Run(Greedy(prompt, 3));  // in the cache now, which must not shorten the mean
+  GenerateRequest request = Greedy(prompt, 0);
+  request.embed = true;
+  const auto sink = Run(std::move(request));
+  EXPECT_TRUE(sink->tokens.empty());
+  EXPECT_EQ(sink->info.cached_tokens, 0);
+  EXPECT_EQ(sink->info.prompt_tokens, 200);
+  ASSERT_EQ(sink->info.embedding.size(), 2u);
+  EXPECT_FLOAT_EQ(sink->info.embedding[0], 24.5f);
+  EXPECT_FLOAT_EQ(sink->info.embedding[1], 808.5f);
+  EXPECT_TRUE(engine_->CheckIntegrity().ok());
+}
+
 TEST_F(EngineTest, ALongPromptIsComputedInChunksWithProgress) {
   Start(512, {.max_step_tokens = 32});
   std::vector<TokenId> prompt(200);

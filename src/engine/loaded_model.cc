@@ -61,6 +61,8 @@ Result<kv::PagePool> LoadedModel::MakePages(const KvBudget& budget) const {
 }
 
 int LoadedModel::vocab_size() const { return file_->config().vocab_size; }
+int LoadedModel::embedding_size() const { return static_cast<int>(model_->config().d_model); }
+
 int64_t LoadedModel::context_length() const { return context_length_; }
 
 Status LoadedModel::Forward(std::span<const model::Chunk> batch, kv::PagePool& pages,

@@ -57,6 +57,7 @@ class LoadedModel : public model::ForwardModel {
 
   int vocab_size() const override;
   int64_t context_length() const override;
+  int embedding_size() const override;
   Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override;
 
  private:

@@ -36,6 +36,9 @@ struct GenerateRequest {
   // Where this prompt's cache is worth keeping longest, in ascending order; behind its end: none.
   std::vector<kv::Place> places;
   Priority priority = Priority::kInteractive;
+  // The prompt is only read: no token is generated, FinishInfo has the mean of the hidden states.
+  // Nothing of it is taken from the cache nor kept there.
+  bool embed = false;
   std::string client;  // for fairness; requests with equal names share a turn
 };
 
@@ -58,6 +61,7 @@ struct FinishInfo {
   int64_t cached_tokens = 0;  // of these, read from the prefix cache
   CacheReport cache;          // the same in detail
   int64_t output_tokens = 0;
+  std::vector<float> embedding;  // of a request that asked for it
   Nanos queued{0};
   Nanos prefill{0};
   Nanos decode{0};

@@ -66,6 +66,10 @@ bool SequenceCache::Tend() {
 // --- A sequence begins
 
 bool SequenceCache::Prepare(Sequence& sequence, const SequenceList& running, bool alone) {
+  if (sequence.request.embed) {  // needs the hidden state of every token, which no page holds
+    Report(sequence, /*from_disk=*/0, {});
+    return true;
+  }
   if (sequence.restore == nullptr) {
     if (WaitsForTwin(sequence, running)) {
       if (sequence.twin_since == Nanos(0)) sequence.twin_since = clock_.Now();
@@ -103,6 +107,7 @@ bool SequenceCache::WaitsForTwin(Sequence& sequence, const SequenceList& running
   const int page_tokens = pool_.layout().page_tokens;
   const auto waits_for = [&](Sequence& leader) {
     if (leader.finished || leader.prompt_done() || &leader == &sequence) return false;
+    if (leader.request.embed) return false;
     const int64_t common = CommonPages(sequence, leader.request.prompt);
     if (common < page_tokens || common < known_tokens() + page_tokens) return false;
     if (leader.computed >= common) {
@@ -362,7 +367,7 @@ bool SequenceCache::Holds(const Sequence& sequence, int64_t tokens) const {
 
 void SequenceCache::Publish(Sequence& sequence, bool finished) {
   // What is arriving was not verified yet.
-  if (!enabled_ || sequence.arriving) return;
+  if (!enabled_ || sequence.arriving || sequence.request.embed) return;
   const int64_t page_tokens = pool_.layout().page_tokens;
   const int64_t count =
       finished ? sequence.computed : sequence.computed / page_tokens * page_tokens;

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "gateway/respond.h"
 #include "gateway/side_requests.h"
+#include "gateway/visible_prefill.h"
 #include "json/json.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -62,6 +63,12 @@ bool IsBackground(const chat::ChatRequest& request) {
   return small_model || ClassifySideRequest(request).has_value();
 }
 
+// Only where a signed thinking block can carry the note and bring it back to be dropped.
+bool TakesNotes(Endpoint endpoint, const chat::ChatRequest& request) {
+  return endpoint == Endpoint::kMessages && request.stream && !request.metadata.background &&
+         request.thinking.mode != chat::ThinkingConfig::Mode::kDisabled;
+}
+
 void CountUnknownFields(const chat::ChatRequest& request) {
   if (request.unknown_fields.empty()) return;
   obs::Metrics::Default()
@@ -103,6 +110,7 @@ const Gateway::Route Gateway::kRoutes[] = {
     {"POST", "/v1/chat/completions", &Gateway::HandleChatCompletions, false},
     {"POST", "/v1/completions", &Gateway::HandleCompletions, false},
     {"POST", "/v1/responses", &Gateway::HandleResponses, false},
+    {"POST", "/v1/embeddings", &Gateway::HandleEmbeddings, false},
     {"POST", "/tokenize", &Gateway::HandleTokenize, false},
     {"POST", "/detokenize", &Gateway::HandleDetokenize, false},
     {"GET", "/v1/models", &Gateway::HandleModels, false},
@@ -197,6 +205,10 @@ void Gateway::HandleResponses(const http::Request& request, const ExchangePtr& e
 
 void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
                          const ExchangePtr& exchange) {
+  if (draining_) {
+    return RespondError(*exchange, api::DialectOf(endpoint),
+                        Unavailable("[gateway] the server is shutting down"));
+  }
   const api::RequestHeaders headers{
       .session_id = FirstHeader(request, {"x-claude-code-session-id", "x-session-id"}),
       .agent_id = FirstHeader(request, {"x-claude-code-agent-id"}),
@@ -206,6 +218,8 @@ void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
   parsed->metadata.caller = CallerName(request);
   parsed->metadata.twin = TwinName(endpoint, request, parsed->metadata);
   parsed->metadata.background = IsBackground(*parsed);
+  parsed->metadata.takes_notes = TakesNotes(endpoint, *parsed);
+  DropPrefillNotes(&*parsed);
   CountUnknownFields(*parsed);
   if (Status known = responses_.Continue(&*parsed); !known.ok()) {
     return RespondError(*exchange, api::DialectOf(endpoint), known);
@@ -222,6 +236,7 @@ void Gateway::StartReply(Endpoint endpoint, const http::Request& request,
     sessions_.push_back(session);
   }
   Stabilise(&*parsed);
+  if (options_.check_streams) session->CheckStream();
   session->Start(joined_, std::move(parsed).value());
 }
 
@@ -241,6 +256,7 @@ void Gateway::Stabilise(chat::ChatRequest* request) const {
 void Gateway::HandleCountTokens(const http::Request& request, const ExchangePtr& exchange) {
   Result<chat::ChatRequest> parsed = api::ParseRequest(Endpoint::kCountTokens, request.body);
   if (!parsed.ok()) return RespondError(*exchange, Dialect::kAnthropic, parsed.status());
+  DropPrefillNotes(&*parsed);
   Stabilise(&*parsed);
   backend_.CountTokens(std::move(parsed).value(), [exchange](Result<int64_t> tokens) {
     if (!tokens.ok()) return RespondError(*exchange, Dialect::kAnthropic, tokens.status());
@@ -305,7 +321,8 @@ void Gateway::HandleLive(const http::Request&, const ExchangePtr& exchange) {
 }
 
 void Gateway::HandleReady(const http::Request&, const ExchangePtr& exchange) {
-  RespondJson(*exchange, R"({"status":"ready"})");
+  if (!draining_) return RespondJson(*exchange, R"({"status":"ready"})");
+  exchange->Respond(http::Response::Make(503, "application/json", R"({"status":"draining"})"));
 }
 
 void Gateway::HandleMetrics(const http::Request&, const ExchangePtr& exchange) {

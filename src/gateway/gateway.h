@@ -4,6 +4,7 @@
 // silent streams alive with pings and forgets replies that are over. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
@@ -41,6 +42,7 @@ struct GatewayOptions {
   std::vector<RequestObserver*> observers;  // must outlive the gateway
   // Answers a request as it is, on behalf of the routes that need a key; false: the routes do.
   std::function<bool(const http::Request&, const std::shared_ptr<http::Exchange>&)> forward;
+  bool check_streams = false;  // judge every stream by its rules (stream_guard.h)
   backend::TextTools* text_tools = nullptr;  // null: no tokenizer here; must outlive the gateway
 };
 
@@ -54,6 +56,9 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
 
   void Handle(http::Request request, std::shared_ptr<http::Exchange> exchange);
+
+  // From now on /health/ready is 503 and new replies are refused; those that run go on.
+  void StartDraining() { draining_ = true; }
 
   // Words the HTTP server's own errors (413, 408, ...) in the dialect of the path.
   static http::ErrorBody WordError(int status, std::string_view message, std::string_view path);
@@ -74,6 +79,7 @@ class Gateway {
   void HandleChatCompletions(const http::Request& request, const ExchangePtr& exchange);
   void HandleCompletions(const http::Request& request, const ExchangePtr& exchange);
   void HandleResponses(const http::Request& request, const ExchangePtr& exchange);
+  void HandleEmbeddings(const http::Request& request, const ExchangePtr& exchange);
   void HandleTokenize(const http::Request& request, const ExchangePtr& exchange);
   void HandleDetokenize(const http::Request& request, const ExchangePtr& exchange);
   void HandleModels(const http::Request& request, const ExchangePtr& exchange);
@@ -98,6 +104,7 @@ class Gateway {
   ResponseStore responses_;
   std::vector<RequestObserver*> observers_;
 
+  std::atomic<bool> draining_{false};
   Mutex mutex_;
   CondVar wake_;
   std::list<std::shared_ptr<ReplySession>> sessions_ AC_GUARDED_BY(mutex_);

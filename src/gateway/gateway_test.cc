@@ -73,6 +73,7 @@ class GatewayTest : public ::testing::Test {
   void Start(GatewayOptions options = {}) {
     if (options.access.listen_host.empty()) options.access.listen_host = "127.0.0.1";
     options.tick = std::chrono::milliseconds(20);
+    options.check_streams = true;
     gateway_ = std::make_unique<Gateway>(options, backend_);
     http::ServerOptions server_options;
     server_options.limits.max_body_bytes = 1 << 20;
@@ -86,12 +87,15 @@ class GatewayTest : public ::testing::Test {
   }
   void TearDown() override {
     if (server_ != nullptr) server_->Shutdown(std::chrono::milliseconds(0));
+    EXPECT_EQ(StreamGuard::violations() - violations_before_, expected_violations_);
   }
   RawReply Ask(const std::string& method, const std::string& path, const std::string& body = "",
                const std::string& headers = "") {
     return RawRequest(server_->port(), method, path, body, headers);
   }
 
+  const int64_t violations_before_ = StreamGuard::violations();
+  int64_t expected_violations_ = 0;
   PlayedBackend backend_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
@@ -203,6 +207,32 @@ TEST_F(GatewayTest, StreamsChatCompletions) {
   EXPECT_EQ(reply.status, 200);
   EXPECT_NE(reply.body.find("\"content\":\"Hello\""), std::string::npos) << reply.body;
   EXPECT_NE(reply.body.find("data: [DONE]"), std::string::npos);
+}
+
+TEST_F(GatewayTest, AStreamThatBreaksARuleIsCounted) {
+  backend_.events = HelloReply();
+  backend_.events.erase(backend_.events.begin() + 1);  // text in a block that never began
+  Start();
+  Ask("POST", "/v1/messages", kAskStream);
+  expected_violations_ = 2;  // the events, and the bytes made from them
+}
+
+TEST_F(GatewayTest, WhoDrainsSaysSoAndStartsNothingNew) {
+  Start();
+  EXPECT_EQ(Ask("GET", "/health/ready").status, 200);
+  gateway_->StartDraining();
+  EXPECT_EQ(Ask("GET", "/health/ready").status, 503);
+  EXPECT_EQ(Ask("GET", "/health/live").status, 200);
+  const RawReply refused = Ask("POST", "/v1/messages", kAsk);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_NE(refused.body.find("shutting down"), std::string::npos) << refused.body;
+}
+
+TEST_F(GatewayTest, EmbeddingsNeedAModelOfOurOwn) {
+  Start();
+  const RawReply reply = Ask("POST", "/v1/embeddings", R"({"model":"m","input":"x"})");
+  EXPECT_EQ(reply.status, 501) << reply.body;
+  EXPECT_EQ(Ask("POST", "/v1/embeddings", R"({"model":"m"})").status, 400);
 }
 
 TEST_F(GatewayTest, AnErrorBeforeTheStartHasAnHttpStatus) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/joined_replies.h"
 #include "chat/dump.h"
 #include "chat/reply.h"
 #include "gateway/request_measure.h"
@@ -214,7 +215,9 @@ void Recorder::WriteLoop() {
 
 Status Recorder::Write(const Record& record) {
   const RequestMeasure& measure = record.measure;
-  const chat::Usage& usage = measure.usage();
+  // A twin's tokens are in the row of the request that ran.
+  const bool is_twin = measure.served_by() == backend::kServedByTwin;
+  const chat::Usage usage = is_twin ? chat::Usage{} : measure.usage();
   store::RequestRow row;
   row.trace = record.request.id;
   row.started_ms = record.request.wall_ms;

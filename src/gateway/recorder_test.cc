@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "backend/joined_replies.h"
 #include "gateway/session_totals.h"
 #include "json/json.h"
 #include "store/ledger.h"
@@ -46,10 +47,14 @@ class RecorderTest : public ::testing::Test {
             .now = seconds(10)};
   }
   // A reply of 1.5 s: admitted after 0.1, first output after 1.0.
-  void Play(RequestObserver& observer, bool finish = true) {
+  void Play(RequestObserver& observer, bool finish = true, std::string_view served_by = "") {
     const auto watch = observer.OnStarted(Observed());
     const chat::Usage usage{.input_tokens = 1000, .cache_read = 3000, .output_tokens = 11};
-    watch->OnEvent({.value = chat::MessageStart{.id = "msg_1", .model = "m", .usage = usage}},
+    watch->OnEvent({.value = chat::MessageStart{.id = "msg_1",
+                                                .model = "m",
+                                                .usage = usage,
+                                                .diagnosis = {},
+                                                .served_by = std::string(served_by)}},
                    seconds(10) + milliseconds(100));
     watch->OnEvent({.value = chat::Ping{.prompt_done = 512, .prompt_total = 1000}},
                    seconds(10) + milliseconds(500));
@@ -102,6 +107,25 @@ TEST_F(RecorderTest, ARequestBecomesALedgerRow) {
   EXPECT_DOUBLE_EQ(*row.prefill_ms, 900);
   EXPECT_DOUBLE_EQ(row.total_ms, 1500);
   EXPECT_FALSE(row.cost.has_value()) << "nobody said what electricity costs";
+}
+
+TEST_F(RecorderTest, AReplySharedByTwinsIsCountedOnce) {
+  Open();
+  Play(*recorder_);
+  Play(*recorder_, true, backend::kServedByTwin);
+  recorder_->Flush();
+  auto database = store::OpenState(FileSystem::Real(), home_.path());
+  ASSERT_TRUE(database.ok()) << database.status();
+  const auto sums = store::Ledger(**database).Sum(store::GroupBy::kMode, 0);
+  ASSERT_TRUE(sums.ok()) << sums.status();
+  ASSERT_EQ(sums->size(), 1u);
+  EXPECT_EQ((*sums)[0].requests, 2);
+  EXPECT_EQ((*sums)[0].input_tokens, 1000);
+  EXPECT_EQ((*sums)[0].cache_read, 3000);
+  EXPECT_EQ((*sums)[0].output_tokens, 11);
+  const store::RequestRow twin = LastRow();
+  EXPECT_EQ(twin.served_by, "twin");
+  EXPECT_EQ(twin.cost, 0);
 }
 
 TEST_F(RecorderTest, TheTraceHoldsRequestReplyEventsAndTimes) {

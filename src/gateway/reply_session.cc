@@ -36,6 +36,11 @@ ReplySession::ReplySession(api::Endpoint endpoint, const chat::ChatRequest& requ
       encoder_(api::MakeEventEncoder(endpoint, encoder_options_)),
       watches_(std::move(watches)) {}
 
+void ReplySession::CheckStream() {
+  MutexLock lock(mutex_);
+  if (stream_) guard_ = std::make_unique<StreamGuard>(endpoint_);
+}
+
 void ReplySession::Start(backend::Backend& backend, chat::ChatRequest request) {
   std::weak_ptr<ReplySession> weak = weak_from_this();
   exchange_->OnClientGone([weak] {
@@ -76,12 +81,17 @@ void ReplySession::EncodeToStream(const chat::ChatEvent& event) {
   }
   std::string bytes;
   encoder_->Encode(event, &bytes);
+  if (guard_ != nullptr) {
+    guard_->Event(event);
+    guard_->Bytes(bytes);
+  }
   if (!bytes.empty()) {
     exchange_->Write(bytes);
     last_write_ = clock_.Now();
   }
   if (event.As<chat::MessageStop>() != nullptr || event.As<chat::Error>() != nullptr) {
     done_ = true;
+    if (guard_ != nullptr) guard_->End();
     exchange_->Finish();
   }
 }

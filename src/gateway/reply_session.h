@@ -15,6 +15,7 @@
 #include "chat/event.h"
 #include "chat/reply.h"
 #include "gateway/observer.h"
+#include "gateway/stream_guard.h"
 #include "http/server.h"
 
 namespace ac::gateway {
@@ -24,6 +25,8 @@ class ReplySession : public chat::ChatSink, public std::enable_shared_from_this<
   ReplySession(api::Endpoint endpoint, const chat::ChatRequest& request,
                std::shared_ptr<http::Exchange> exchange, Clock& clock, WatchList watches = {});
 
+  // Before Start: judges the stream by its protocol's rules.
+  void CheckStream();
   // Begins: wires the client's leaving and a shutdown's deadline to this reply, starts the backend.
   void Start(backend::Backend& backend, chat::ChatRequest request);
 
@@ -55,6 +58,7 @@ class ReplySession : public chat::ChatSink, public std::enable_shared_from_this<
   std::unique_ptr<api::EventEncoder> encoder_ AC_GUARDED_BY(mutex_);  // of a stream
   chat::ReplyBuilder whole_ AC_GUARDED_BY(mutex_);                    // otherwise
   WatchList watches_ AC_GUARDED_BY(mutex_);
+  std::unique_ptr<StreamGuard> guard_ AC_GUARDED_BY(mutex_);  // null: nobody checks
   std::string served_by_ AC_GUARDED_BY(mutex_);
   bool started_ AC_GUARDED_BY(mutex_) = false;  // headers are out
   bool done_ AC_GUARDED_BY(mutex_) = false;

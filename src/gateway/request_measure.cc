@@ -18,13 +18,14 @@ std::string_view EndingName(Ending ending) {
 
 void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
   if (const auto* start = event.As<chat::MessageStart>()) {
-    accepted_ = now;
+    if (start->admitted) accepted_ = now;
     usage_ = start->usage;
     diagnosis_ = start->diagnosis;
     prompt_ = start->prompt;
     served_by_ = start->served_by;
   } else if (const auto* ping = event.As<chat::Ping>()) {
     if (ping->prompt_total > 0) {
+      if (!accepted_) accepted_ = now;
       prompt_done_ = ping->prompt_done;
       prompt_total_ = ping->prompt_total;
     }
@@ -34,7 +35,8 @@ void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
     if (delta->usage.PromptTokens() > 0 || delta->usage.output_tokens > 0) usage_ = delta->usage;
   } else if (const auto* error = event.As<chat::Error>()) {
     error_ = error->status;
-  } else if (event.As<chat::BlockStart>() != nullptr && !first_output_.has_value()) {
+  } else if (const auto* block = event.As<chat::BlockStart>();
+             block != nullptr && !block->note && !first_output_.has_value()) {
     first_output_ = now;
   }
 }

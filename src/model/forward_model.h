@@ -22,6 +22,8 @@ class ForwardModel {
   // tokens before. All zero at the beginning. 0: the model has none, as every attention model.
   // A call that fails leaves the states of its chunks as they were.
   virtual size_t state_bytes() const { return 0; }
+  // Numbers in Chunk::pooled; 0: this model gives none.
+  virtual int embedding_size() const { return 0; }
   // See Model::Forward.
   virtual Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits) = 0;
 };

@@ -57,10 +57,16 @@ struct Model::Impl {
     std::vector<Segment> segments;
     std::vector<TokenId> tokens;
     std::vector<int64_t> logit_rows;  // rows of the block whose logits are wanted, ascending
+    struct PooledRow {
+      int64_t row;
+      float* sum;
+    };
+    std::vector<PooledRow> pooled_rows;  // rows whose hidden states are summed up
   };
 
   void Embed(const Block& block);
   float* Head(const Block& block, float* logits);
+  void Pool(const Block& block);
   float* Run(const Block& block, const kv::PageLayout& layout, float* logits);
   bool Arrived(int layer) const;
 
@@ -162,6 +168,18 @@ bool Model::Impl::Arrived(int layer) const {
                      [layer](kv::Restore* restore) { return restore->WaitForLayers(layer + 1); });
 }
 
+void Model::Impl::Pool(const Block& block) {
+  const auto width = static_cast<size_t>(config.d_model);
+  last.EnsureSize(width);
+  for (const Block::PooledRow& pooled : block.pooled_rows) {
+    std::memcpy(last.data(), x.data() + static_cast<size_t>(pooled.row) * width,
+                width * sizeof(float));
+    kernels.RmsNorm(last.data(), output_norm.data(), config.norm_eps, 1, config.d_model,
+                    last.data());
+    for (size_t i = 0; i < width; ++i) pooled.sum[i] += last.data()[i];
+  }
+}
+
 float* Model::Impl::Run(const Block& block, const kv::PageLayout& layout, float* logits) {
   Embed(block);
   step.Begin(block.segments, layout);
@@ -169,6 +187,7 @@ float* Model::Impl::Run(const Block& block, const kv::PageLayout& layout, float*
     if (!Arrived(layer)) return logits;
     architecture->Layer(layer, step, x.data());
   }
+  Pool(block);
   return Head(block, logits);
 }
 
@@ -204,6 +223,7 @@ Status Model::Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* 
       block.tokens.insert(block.tokens.end(), part.begin(), part.end());
       done += take;
       for (int64_t t = 0; t < take; ++t) {
+        if (chunk.pooled != nullptr) block.pooled_rows.push_back({row + t, chunk.pooled});
         const bool is_last = done == count && t == take - 1;
         if (chunk.logits == LogitRows::kAll || (chunk.logits == LogitRows::kLast && is_last)) {
           block.logit_rows.push_back(row + t);

@@ -45,6 +45,9 @@ struct Chunk {
   // Not null: the pages before `position` are still being read from the disk; each layer waits for
   // its part of them.
   kv::Restore* arriving = nullptr;
+  // Not null: the hidden state behind the last norm of every token of this chunk is added to these
+  // d_model numbers, token by token.
+  float* pooled = nullptr;
 };
 
 // Rows of logits a batch asks for: one for kLast, all tokens for kAll.

@@ -84,6 +84,29 @@ std::vector<std::vector<float>> MustRun(ModelRunner& runner, std::vector<ModelRu
   return rows.ok() ? std::move(rows).value() : std::vector<std::vector<float>>();
 }
 
+TEST(PoolingTest, HiddenStatesAddUpTheSameHoweverThePromptIsCut) {
+  for (const char* shape : kShapes) {
+    auto runner = MustOpen(OpenFile(shape), {.max_block_tokens = 16});
+    const auto width = static_cast<size_t>(runner->model().config().d_model);
+    const auto tokens = Tokens(40);
+    std::vector<float> whole(width);
+    ModelRunner::Sequence at_once;
+    MustRun(*runner, {{&at_once, tokens, LogitRows::kNone, whole.data()}});
+    std::vector<float> pieces(width);
+    std::vector<float> last(width);
+    ModelRunner::Sequence one_by_one;
+    for (const TokenId token : tokens) {
+      std::fill(last.begin(), last.end(), 0.0f);
+      MustRun(*runner, {{&one_by_one, {token}, LogitRows::kNone, last.data()}});
+      for (size_t i = 0; i < width; ++i) pieces[i] += last[i];
+    }
+    EXPECT_EQ(whole, pieces) << shape;
+    float largest = 0;
+    for (const float value : last) largest = std::max(largest, std::abs(value));
+    EXPECT_GT(largest, 0.0f) << shape;
+  }
+}
+
 class BatchTest
     : public ::testing::TestWithParam<std::tuple<const char*, const ac_kernel_table*, kv::KvType>> {
 };

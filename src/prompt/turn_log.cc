@@ -130,20 +130,42 @@ uint64_t ParseTurnLog(std::string_view bytes, const Hash128& vocabulary,
 
 Result<std::unique_ptr<TurnLog>> TurnLog::Open(FileSystem& fs, const std::string& path,
                                                const Hash128& vocabulary, GeneratedTurns* turns) {
-  std::unique_ptr<TurnLog> log(new TurnLog(fs, path, vocabulary, turns));
   AC_RETURN_IF_ERROR(fs.CreateDirectories(DirName(path)));
-  if (fs.Exists(path)) {
-    AC_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(fs, path));
-    log->end_ = ParseTurnLog(bytes, vocabulary,
-                             [&](GeneratedTurn turn) { turns->Remember(std::move(turn)); });
+  std::unique_ptr<TurnLog> ours;
+  uint64_t ours_end = 0;
+  for (int i = 1; i <= kMaxServers; ++i) {
+    const std::string name = i == 1 ? path : path + "." + std::to_string(i);
+    if (ours == nullptr) {
+      std::unique_ptr<TurnLog> log(new TurnLog(fs, name, vocabulary, turns));
+      AC_ASSIGN_OR_RETURN(const bool taken, log->Take());
+      if (taken) ours = std::move(log);
+    }
+    uint64_t end = 0;
+    if (fs.Exists(name)) {
+      AC_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(fs, name));
+      end = ParseTurnLog(bytes, vocabulary,
+                         [&](GeneratedTurn turn) { turns->Remember(std::move(turn)); });
+    }
+    if (ours != nullptr && ours->path_ == name) ours_end = end;
   }
-  if (log->end_ == 0 || log->end_ > 2 * kSlackBytes) {
-    AC_RETURN_IF_ERROR(log->Rewrite());
-  } else {
-    AC_ASSIGN_OR_RETURN(log->file_, fs.Open(path, OpenMode::kReadWrite));
-    log->rewritten_ = log->end_;
+  if (ours == nullptr) {
+    return Unavailable("[prompt] " + std::to_string(kMaxServers) +
+                       " servers write generated turns beside " + path + " already");
   }
-  return log;
+  AC_RETURN_IF_ERROR(ours->OpenAt(ours_end));
+  return ours;
+}
+
+Result<bool> TurnLog::Take() {
+  AC_ASSIGN_OR_RETURN(lock_, fs_.Open(path_ + ".lock", OpenMode::kReadWrite));
+  return lock_->TryLock();
+}
+
+Status TurnLog::OpenAt(uint64_t end) {
+  if (end == 0 || end > 2 * kSlackBytes) return Rewrite();
+  AC_ASSIGN_OR_RETURN(file_, fs_.Open(path_, OpenMode::kReadWrite));
+  end_ = rewritten_ = end;
+  return OkStatus();
 }
 
 Status TurnLog::Rewrite() {

@@ -1,7 +1,8 @@
 // Generated turns on disk, so that a conversation that goes on after a restart keeps its tokens.
 //
-// One file per model, appended to, described in docs/formats/turn_log.md. A record that is cut or
-// damaged ends what is read; what follows is written over it. Not thread-safe.
+// One file per vocabulary and running server, appended to, described in docs/formats/turn_log.md. A
+// record that is cut or damaged ends what is read; what follows is written over it. Not
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -19,21 +20,31 @@ namespace ac::prompt {
 
 class TurnLog {
  public:
-  // Reads what is there into `turns`. A file of another vocabulary, or none of ours, is replaced.
+  static constexpr int kMaxServers = 8;  // at once, with one home and one vocabulary
+
+  // Reads what is there into `turns`, also what other servers wrote, and takes the first file that
+  // no running server has: PATH, PATH.2, ... A file of another vocabulary, or none of ours, is
+  // replaced. Fails with kUnavailable when every file is taken.
   static Result<std::unique_ptr<TurnLog>> Open(FileSystem& fs, const std::string& path,
                                                const Hash128& vocabulary, GeneratedTurns* turns);
   // Rewrites the file from `turns` when it has grown far beyond them.
   Status Append(const GeneratedTurn& turn);
 
+  const std::string& path() const { return path_; }
+
  private:
   TurnLog(FileSystem& fs, std::string path, const Hash128& vocabulary, GeneratedTurns* turns)
       : fs_(fs), path_(std::move(path)), vocabulary_(vocabulary), turns_(turns) {}
+  // False: another server writes there.
+  Result<bool> Take();
+  Status OpenAt(uint64_t end);
   Status Rewrite();
 
   FileSystem& fs_;
   const std::string path_;
   const Hash128 vocabulary_;
   GeneratedTurns* const turns_;
+  std::unique_ptr<File> lock_;  // beside the log, which rewriting replaces
   std::unique_ptr<File> file_;
   uint64_t end_ = 0;        // where the next record goes
   uint64_t rewritten_ = 0;  // size after the last rewrite

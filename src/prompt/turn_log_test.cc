@@ -43,6 +43,27 @@ TEST_F(TurnLogTest, TurnsAreThereAfterARestart) {
   EXPECT_NE(after.Find(Echo("b")), nullptr);
 }
 
+TEST_F(TurnLogTest, TwoServersWithOneHomeLoseNoTurnOfEither) {
+  GeneratedTurns first_turns;
+  GeneratedTurns second_turns;
+  auto first = Open(&first_turns);
+  auto second = Open(&second_turns);
+  EXPECT_NE(first->path(), second->path());
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(first->Append(Turn("a" + std::to_string(i), {1, i})).ok());
+    ASSERT_TRUE(second->Append(Turn("b" + std::to_string(i), {2, i})).ok());
+  }
+  first.reset();
+  second.reset();
+  GeneratedTurns after;
+  const auto third = Open(&after);
+  EXPECT_EQ(third->path(), path_) << "free again";
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_NE(after.Find(Echo("a" + std::to_string(i))), nullptr) << i;
+    EXPECT_NE(after.Find(Echo("b" + std::to_string(i))), nullptr) << i;
+  }
+}
+
 TEST_F(TurnLogTest, ARecordCutByACrashIsLeftOutAndWrittenOver) {
   GeneratedTurns turns;
   auto log = Open(&turns);

@@ -1,6 +1,10 @@
 #include "remote/failure.h"
 
 #include <charconv>
+#include <ctime>
+#include <iomanip>
+#include <locale>
+#include <sstream>
 
 #include "api/errors.h"
 
@@ -95,7 +99,20 @@ std::string RefusalText(int http_status, std::string_view body) {
   return body.empty() ? "an empty body" : Quoted(body);
 }
 
-int64_t RetryAfterSeconds(const http::Headers& headers) {
+namespace {
+
+// "Sun, 06 Nov 1994 08:49:37 GMT" as seconds since the epoch; 0 when it is no such date.
+int64_t ParseHttpDate(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  stream.imbue(std::locale::classic());
+  std::tm date{};
+  stream >> std::get_time(&date, "%a, %d %b %Y %H:%M:%S GMT");
+  return stream.fail() ? 0 : static_cast<int64_t>(timegm(&date));
+}
+
+}  // namespace
+
+int64_t RetryAfterSeconds(const http::Headers& headers, Nanos wall) {
   const auto number = [&](std::string_view name) -> int64_t {
     const std::string_view text = headers.Get(name);
     double value = 0;
@@ -105,7 +122,11 @@ int64_t RetryAfterSeconds(const http::Headers& headers) {
                : 0;
   };
   const int64_t milliseconds = number("retry-after-ms");
-  return milliseconds > 0 ? (milliseconds + 999) / 1000 : number("retry-after");
+  if (milliseconds > 0) return (milliseconds + 999) / 1000;
+  if (const int64_t seconds = number("retry-after"); seconds > 0) return seconds;
+  const int64_t date = ParseHttpDate(headers.Get("retry-after"));
+  const int64_t now = std::chrono::duration_cast<std::chrono::seconds>(wall).count();
+  return date > now ? date - now : 0;
 }
 
 bool IsRetriable(int http_status) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "http/message.h"
 #include "remote/server_kind.h"
@@ -30,9 +31,9 @@ Status StreamFailure(const Peer& peer, const Status& status);
 bool IsHtml(const http::Response& head, std::string_view body);
 // The server's own words for a refusal, or the start of its body.
 std::string RefusalText(int http_status, std::string_view body);
-// Seconds of a Retry-After or retry-after-ms header, rounded up; 0 when there is none. Dates are
-// not understood.
-int64_t RetryAfterSeconds(const http::Headers& headers);
+// Seconds of a Retry-After (a number or a date, `wall` being now) or retry-after-ms header, rounded
+// up; 0 when there is none.
+int64_t RetryAfterSeconds(const http::Headers& headers, Nanos wall);
 // May the same request succeed a little later?
 bool IsRetriable(int http_status);
 

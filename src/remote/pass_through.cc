@@ -1,5 +1,6 @@
 #include "remote/pass_through.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <utility>
@@ -30,8 +31,11 @@ constexpr std::array<std::string_view, 11> kHopByHop = {"connection",
                                                         "expect",
                                                         "content-length"};
 
-bool CarriesUsage(const http::Request& request, const http::Response& head) {
-  return request.method == "POST" && request.path == "/v1/messages" && head.status == 200;
+// Of an error's body, for who listens.
+constexpr size_t kMaxErrorBytes = size_t{64} << 10;
+
+bool IsMessage(const http::Request& request) {
+  return request.method == "POST" && request.path == "/v1/messages";
 }
 
 }  // namespace
@@ -54,16 +58,16 @@ struct PassThrough::Shared {
   PassThroughOptions options;
   http::Client& client;
   std::string shown_url;
+  Listen listen;
   struct {
     obs::Counter requests, failures, input, cached, created, output;
   } metrics;
 
-  void Count(const std::string& model, const chat::Usage& usage) const {
+  void Count(const chat::Usage& usage) const {
     metrics.input.Add(static_cast<double>(usage.input_tokens));
     metrics.cached.Add(static_cast<double>(usage.cache_read));
     metrics.created.Add(static_cast<double>(usage.cache_creation));
     metrics.output.Add(static_cast<double>(usage.output_tokens));
-    if (options.on_usage) options.on_usage(model, usage);
   }
 };
 
@@ -97,10 +101,12 @@ class Forward : public std::enable_shared_from_this<Forward<Shared>> {
 
  private:
   void OnHead(const http::Response& head) {
-    began_ = true;
-    if (CarriesUsage(request_, head))
-      decoder_ = api::MakeEventDecoder(api::Endpoint::kMessages, {});
+    http_status_ = head.status;
     exchange_->StartStream(head.status, EndToEndHeaders(head.headers));
+    BeginToListen();
+    if (IsMessage(request_) && head.status == 200) {
+      decoder_ = api::MakeEventDecoder(api::Endpoint::kMessages, {});
+    }
   }
 
   void OnData(std::string_view bytes) {
@@ -117,21 +123,46 @@ class Forward : public std::enable_shared_from_this<Forward<Shared>> {
       });
     }
     // After the client has its bytes: reading along costs it no time.
-    if (decoder_ != nullptr) Observe([&](auto* events) { decoder_->Feed(bytes, events); });
+    if (decoder_ != nullptr) {
+      Observe([&](auto* events) { decoder_->Feed(bytes, events); });
+    } else if (listener_ != nullptr) {
+      error_body_ += bytes.substr(0, kMaxErrorBytes - std::min(kMaxErrorBytes, error_body_.size()));
+    }
   }
 
   void OnDone(const Status& status) {
     if (status.ok()) {
       exchange_->Finish();
-    } else if (began_) {
+    } else if (http_status_ != 0) {
       exchange_->Abort();  // a reply that broke off must not look whole
     } else if (status.code() != Code::kCancelled) {
       RespondFailure(status);
     }
     if (!status.ok()) shared_->metrics.failures.Add();
-    if (decoder_ == nullptr) return;
-    Observe([&](auto* events) { decoder_->Finish(events); });
-    if (usage_.PromptTokens() > 0) shared_->Count(model_, usage_);
+    TellEnd(status);
+    if (usage_.PromptTokens() > 0) shared_->Count(usage_);
+  }
+
+  void BeginToListen() {
+    if (shared_->listen && IsMessage(request_)) listener_ = shared_->listen(request_, started_);
+  }
+
+  void TellEnd(const Status& status) {
+    if (http_status_ == 0) BeginToListen();
+    if (status.code() == Code::kCancelled) {
+      if (listener_ != nullptr && !over_) listener_->OnClientGone();
+    } else if (decoder_ != nullptr) {
+      Observe([&](auto* events) { decoder_->Finish(events); });
+    } else {
+      Tell({.value = chat::Error{
+                .status = status.ok() ? api::StatusFromReply(http_status_, error_body_) : status}});
+    }
+  }
+
+  void Tell(const chat::ChatEvent& event) {
+    if (listener_ == nullptr || over_) return;
+    over_ = event.As<chat::MessageStop>() != nullptr || event.As<chat::Error>() != nullptr;
+    listener_->OnEvent(event);
   }
 
   void RespondFailure(const Status& status) {
@@ -150,11 +181,9 @@ class Forward : public std::enable_shared_from_this<Forward<Shared>> {
     std::vector<chat::ChatEvent> events;
     read(&events);
     for (const chat::ChatEvent& event : events) {
-      if (const auto* start = event.As<chat::MessageStart>()) {
-        model_ = start->model;
-        usage_ = start->usage;
-      }
+      if (const auto* start = event.As<chat::MessageStart>()) usage_ = start->usage;
       if (const auto* delta = event.As<chat::MessageDelta>()) usage_ = delta->usage;
+      Tell(event);
     }
   }
 
@@ -164,16 +193,19 @@ class Forward : public std::enable_shared_from_this<Forward<Shared>> {
   Mutex mutex_;
   http::Call call_ AC_GUARDED_BY(mutex_);
   // Of the client's I/O thread.
-  bool began_ = false;
+  const Nanos started_ = Clock::Real().Now();
+  int http_status_ = 0;  // 0: no reply has begun
   std::unique_ptr<api::EventDecoder> decoder_;
-  std::string model_;
   chat::Usage usage_;
+  std::unique_ptr<ReplyListener> listener_;
+  std::string error_body_;
+  bool over_ = false;  // the listener has heard the end
 };
 
 }  // namespace
 
 PassThrough::PassThrough(PassThroughOptions options, http::Client& client)
-    : shared_(std::make_shared<Shared>(Shared{std::move(options), client, {}, {}})) {
+    : shared_(std::make_shared<Shared>(Shared{std::move(options), client, {}, {}, {}})) {
   while (shared_->options.base_url.ends_with('/')) shared_->options.base_url.pop_back();
   const Result<http::Url> url = http::Url::Parse(shared_->options.base_url);
   shared_->shown_url = url.ok() ? url->Redacted() : "a malformed URL";
@@ -194,6 +226,8 @@ PassThrough::PassThrough(PassThroughOptions options, http::Client& client)
 }
 
 PassThrough::~PassThrough() = default;
+
+void PassThrough::SetListen(Listen listen) { shared_->listen = std::move(listen); }
 
 void PassThrough::Handle(const http::Request& request, const ExchangePtr& exchange) {
   const PassThroughOptions& options = shared_->options;

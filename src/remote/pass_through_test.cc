@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/stream_checker.h"
+#include "chat/reply.h"
 #include "http/sse.h"
 #include "support/http_server.h"
 
@@ -20,12 +22,11 @@ class PassThroughTest : public ::testing::Test {
     upstream_ = testing::Serve(std::move(upstream));
     options.base_url = upstream_->url();
     options.metrics = &metrics_;
-    options.on_usage = [this](const std::string& model, const chat::Usage& usage) {
-      model_ = model;
-      usage_ = usage;
-      counted_.Set();
-    };
     pass_ = std::make_unique<PassThrough>(options, client_);
+    pass_->SetListen([this](const http::Request& request, Nanos) {
+      asked_ = request.body;
+      return std::make_unique<Listener>(*this);
+    });
     gateway_ = testing::Serve([this](const http::Request& request, const ExchangePtr& exchange) {
       pass_->Handle(request, exchange);
     });
@@ -40,11 +41,28 @@ class PassThroughTest : public ::testing::Test {
     return response.ok() ? *response : http::Response{};
   }
 
+  class Listener : public ReplyListener {
+   public:
+    explicit Listener(PassThroughTest& test) : test_(test) {}
+    void OnEvent(const chat::ChatEvent& event) override {
+      test_.events_.push_back(event);
+      if (event.As<chat::MessageStop>() || event.As<chat::Error>()) test_.over_.Set();
+    }
+    void OnClientGone() override {
+      test_.gone_ = true;
+      test_.over_.Set();
+    }
+
+   private:
+    PassThroughTest& test_;
+  };
+
   obs::Metrics metrics_;
+  std::string asked_;
+  std::vector<chat::ChatEvent> events_;
+  bool gone_ = false;
+  testing::Event over_;
   http::Client client_{{.proxy = http::ProxyConfig{}}};
-  std::string model_;
-  chat::Usage usage_;
-  testing::Event counted_;
   std::unique_ptr<http::Server> upstream_;
   std::unique_ptr<PassThrough> pass_;
   std::unique_ptr<http::Server> gateway_;
@@ -105,12 +123,17 @@ TEST_F(PassThroughTest, TheTokensThatTheApiCountedAreSeen) {
     exchange->Respond(http::Response::Make(200, "text/event-stream", Reply()));
   });
   Send();
-  ASSERT_TRUE(counted_.Within());
-  EXPECT_EQ(model_, "claude-x");
-  EXPECT_EQ(usage_.input_tokens, 7);
-  EXPECT_EQ(usage_.cache_read, 18000);
-  EXPECT_EQ(usage_.cache_creation, 490);
-  EXPECT_EQ(usage_.output_tokens, 12);
+  ASSERT_TRUE(over_.Within());
+  EXPECT_EQ(asked_, kBody);
+  chat::ReplyBuilder reply;
+  for (const chat::ChatEvent& event : events_) reply.Apply(event);
+  EXPECT_EQ(reply.reply().model, "claude-x");
+  const chat::Usage& usage = reply.reply().usage;
+  EXPECT_EQ(usage.input_tokens, 7);
+  EXPECT_EQ(usage.cache_read, 18000);
+  EXPECT_EQ(usage.cache_creation, 490);
+  EXPECT_EQ(usage.output_tokens, 12);
+  EXPECT_TRUE(api::CheckEvents(events_).ok()) << api::CheckEvents(events_);
   EXPECT_NE(metrics_.RenderPrometheus().find("kind=\"cached\"} 18000"), std::string::npos);
 }
 
@@ -140,6 +163,10 @@ TEST_F(PassThroughTest, ErrorsOfTheApiPassUnchanged) {
   EXPECT_EQ(reply.status, 429);
   EXPECT_EQ(reply.body, body);
   EXPECT_EQ(reply.headers.Get("retry-after"), "17");
+  ASSERT_TRUE(over_.Within());
+  ASSERT_EQ(events_.size(), 1u);
+  ASSERT_NE(events_[0].As<chat::Error>(), nullptr);
+  EXPECT_EQ(events_[0].As<chat::Error>()->status.code(), Code::kResourceExhausted);
 }
 
 TEST_F(PassThroughTest, AReplyThatBreaksOffDoesNotLookWhole) {
@@ -168,6 +195,8 @@ TEST_F(PassThroughTest, TheApiIsLeftWhenTheClientLeaves) {
     upstream->OnClientGone([gone] { gone.Set(); });
   }
   EXPECT_TRUE(gone.Within());
+  ASSERT_TRUE(over_.Within());
+  EXPECT_TRUE(gone_);
 }
 
 TEST_F(PassThroughTest, AGatewayKeyStaysHereAndTheUpstreamKeyGoesOn) {

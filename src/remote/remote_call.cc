@@ -348,7 +348,7 @@ void RemoteCall::HandleRefusal() {
 
 void RemoteCall::HandleFailure(const Status& status, bool retriable, bool server_at_fault) {
   TellBreaker(!server_at_fault);
-  const int64_t asked = RetryAfterSeconds(head_.headers);
+  const int64_t asked = RetryAfterSeconds(head_.headers, Clock::Real().WallNow());
   if (retriable && retries_ < core_->options.max_retries && asked <= kLongestPause) {
     const Nanos pause =
         asked > 0 ? Nanos(std::chrono::seconds(asked)) : kFirstPause * (1 << retries_);

@@ -39,7 +39,8 @@ class CommandLine(unittest.TestCase):
 
     @classmethod
     def run_any(cls, *args, stdin="", env=None):
-        environment = {"PATH": os.environ["PATH"], "HOME": cls.home, "ANYCLAUDE_HOME": cls.home}
+        environment = {"PATH": os.environ["PATH"], "HOME": cls.home, "ANYCLAUDE_HOME": cls.home,
+                       "ANYCLAUDE_CHECK_STREAMS": "true"}
         environment.update(env or {})
         return subprocess.run([BINARY, *args], input=stdin, capture_output=True, text=True, timeout=120,
                               env=environment, cwd=cls.home)
@@ -56,6 +57,11 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(done.stdout, "")
         self.assertNotIn("terminate called", done.stderr)
         return done.stderr
+
+    def test_a_model_is_examined_as_an_agent_would_use_it(self):
+        output = self.run_ok("test-model", "--model", "built-in", "--calls", "2")
+        for line in (r"ok +a whole reply", r"ok +a stream that keeps the rules", r"ok +tool calls when it must +2 of 2"):
+            self.assertRegex(output, line)
 
     def test_every_command_explains_itself(self):
         for command in ([], ["serve"], ["generate"], ["chat"], ["batch"], ["tokenize"], ["template"], ["models"],

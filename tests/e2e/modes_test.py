@@ -21,7 +21,8 @@ class Server:
     def __init__(self, *args, env=None, home=None):
         self.home = home or tempfile.mkdtemp()
         self.own_home = home is None
-        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "ANYCLAUDE_HOME": self.home}
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "ANYCLAUDE_HOME": self.home,
+                       "ANYCLAUDE_CHECK_STREAMS": "true"}
         environment.update(env or {})
         self.process = subprocess.Popen([BINARY, "serve", "--port", "0", *args], env=environment, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -36,7 +37,9 @@ class Server:
 
     def stop(self, with_signal=signal.SIGTERM):
         self.process.send_signal(with_signal)
-        self.process.communicate()
+        _, errors = self.process.communicate()
+        if with_signal == signal.SIGTERM and self.process.returncode != 0:
+            raise AssertionError(f"the server ended with {self.process.returncode}: {errors}")
         if self.own_home:
             shutil.rmtree(self.home, ignore_errors=True)
 
@@ -146,6 +149,34 @@ class Modes(unittest.TestCase):
         front.stop()
         shutil.rmtree(home)
         engine.stop()
+
+    def test_what_passes_through_is_traced_and_its_cost_known(self):
+        api = Server()
+        front = Server("--mode", "claude", "--url", api.url)
+        body = body_of("hello through") | {"model": "claude-sonnet-4-5"}
+        for stream in (True, False):
+            request = urllib.request.Request(front.url + "/v1/messages", json.dumps(body | {"stream": stream}).encode(),
+                                             {"content-type": "application/json", "x-api-key": "sk-ant-not-to-be-seen",
+                                              "x-claude-code-session-id": f"session-{stream}"})
+            with urllib.request.urlopen(request, timeout=120) as reply:
+                reply.read()
+        refused = ask(front, {"model": "m"})
+        self.assertEqual(refused[0], 400, "the API's own refusal")
+        run = lambda *args: subprocess.run([BINARY, *args], capture_output=True, text=True, timeout=60,
+                                           env={"PATH": os.environ["PATH"], "HOME": front.home,
+                                                "ANYCLAUDE_HOME": front.home}).stdout
+        for _ in range(200):
+            if run("trace", "ls").count("claude-sonnet-4-5") == 2:
+                break
+            time.sleep(0.05)
+        listed = run("trace", "ls")
+        self.assertEqual(listed.count("claude-sonnet-4-5"), 2, listed)
+        shown = run("trace", "show", "last")
+        self.assertIn("hello through", shown)
+        self.assertNotIn("sk-ant-not-to-be-seen", shown)
+        self.assertRegex(run("cost"), r"claude\s+2\b")
+        front.stop()
+        api.stop()
 
     def test_the_offline_lock_holds_and_says_so(self):
         front = Server("--mode", "openai", "--offline-lock", env={"OPENAI_API_KEY": "sk-not-to-be-seen"})

@@ -293,6 +293,28 @@ test('tokenize and detokenize are exact, for texts and conversations', async () 
   assert.equal((await post('/detokenize', { tokens: ['x'] })).status, 400);
 });
 
+test('openai: embeddings are normalised, the same for the same text, in both encodings', async () => {
+  const ask = (input, encoding) => openai.embeddings.create({ model: 'm', input, encoding_format: encoding });
+  const plain = await ask(['one text', 'another text', 'one text'], 'float');
+  const vectors = plain.data.map((entry) => entry.embedding);
+  assert.deepEqual(plain.data.map((entry) => entry.index), [0, 1, 2]);
+  assert.deepEqual(vectors[0], vectors[2]);
+  assert.notDeepEqual(vectors[0], vectors[1]);
+  for (const vector of vectors) {
+    assert.ok(Math.abs(vector.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-4);
+  }
+  const { tokens } = await (await post('/tokenize', { content: 'one text' })).json();
+  const byTokens = await openai.embeddings.create({ model: 'm', input: tokens });  // base64 on the wire
+  assert.equal(byTokens.usage.prompt_tokens, tokens.length);
+  byTokens.data[0].embedding.forEach((x, i) => assert.ok(Math.abs(x - vectors[0][i]) < 1e-6));
+  await assert.rejects(ask([''], 'float'),
+    (error) => error instanceof OpenAI.BadRequestError && /input\.0: is empty/.test(error.message));
+  await assert.rejects(openai.embeddings.create({ model: 'm', input: 'x', dimensions: 7 }),
+    (error) => error instanceof OpenAI.BadRequestError && /dimensions: this model gives/.test(error.message));
+  await assert.rejects(ask('word '.repeat(200_000), 'float'),
+    (error) => error instanceof OpenAI.BadRequestError && /prompt is too long/.test(error.message));
+});
+
 test('a cache miss is explained by the part of the request that changed', async () => {
   const ask = async (changes, previous) => (await post('/v1/messages', {
     model: 'm', max_tokens: 2, system: 'You are careful.', tools: [tool],

@@ -24,7 +24,8 @@ export class Server {
     // What these tests measure must not depend on whether a starter model is installed.
     const model = args.includes('--model') ? [] : ['--model', 'built-in'];
     server.child = spawn(binary, ['serve', '--port', '0', ...model, ...args], {
-      env: { PATH: process.env.PATH, HOME: server.home, ANYCLAUDE_HOME: server.home },
+      env: { PATH: process.env.PATH, HOME: server.home, ANYCLAUDE_HOME: server.home,
+        ANYCLAUDE_CHECK_STREAMS: 'true' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     server.output = '';

@@ -107,7 +107,8 @@ int Serve(const std::string& script_path, const std::string& home) {
   if (!home.empty()) options.turn_log_folder = JoinPath(home, "turns");
   backend::LocalBackend local(engine, *tokenizer, std::move(prompts).value(), options);
   PrintingObserver observer;
-  gateway::Gateway gateway({.access = {"", "127.0.0.1"}, .observers = {&observer}}, local);
+  gateway::Gateway gateway({.access = {"", "127.0.0.1"}, .observers = {&observer}, .check_streams = true},
+                           local);
   auto server =
       http::Server::Create({.error_body = &gateway::Gateway::WordError},
                            [&](http::Request request, std::shared_ptr<http::Exchange> exchange) {
@@ -119,7 +120,8 @@ int Serve(const std::string& script_path, const std::string& home) {
   while (std::getchar() != EOF) {
   }
   (*server)->Shutdown(std::chrono::milliseconds(500));
-  return 0;
+  if (gateway::StreamGuard::violations() == 0) return 0;
+  return Fail(Internal("a stream broke a rule of its protocol"));
 }
 
 }  // namespace

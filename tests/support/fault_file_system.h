@@ -91,6 +91,7 @@ class FaultFileSystem : public FileSystem {
       AC_RETURN_IF_ERROR(fs_.Next());
       return file_->Size();
     }
+    bool TryLock() override { return file_->TryLock(); }
 
    private:
     FaultFileSystem& fs_;

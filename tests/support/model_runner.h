@@ -34,6 +34,7 @@ class ModelRunner {
     Sequence* sequence;
     std::vector<model::TokenId> tokens;
     model::LogitRows logits = model::LogitRows::kLast;
+    float* pooled = nullptr;
   };
 
   static Result<std::unique_ptr<ModelRunner>> Open(const std::string& path,
@@ -73,7 +74,7 @@ class ModelRunner {
         if (!page.ok()) return page.status();
         s.pages.push_back(*page);
       }
-      batch.push_back({input.tokens, s.length, s.pages, input.logits});
+      batch.push_back({input.tokens, s.length, s.pages, input.logits, input.pooled});
     }
     const auto width = static_cast<size_t>(model_->config().vocab_size);
     const auto rows = static_cast<size_t>(model::CountLogitRows(batch));

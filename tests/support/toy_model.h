@@ -48,6 +48,7 @@ class ToyModel : public model::ForwardModel {
 
   int vocab_size() const override { return vocab_; }
   int64_t context_length() const override { return context_; }
+  int embedding_size() const override { return 2; }
 
   Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override {
     ++steps;
@@ -60,6 +61,12 @@ class ToyModel : public model::ForwardModel {
         return DataLoss("[toy] the prefix did not come");
       }
       tokens_computed += static_cast<int64_t>(chunk.tokens.size());
+      // The hidden state of a token is its number and its square.
+      for (const int32_t token : chunk.tokens) {
+        if (chunk.pooled == nullptr) break;
+        chunk.pooled[0] += static_cast<float>(token);
+        chunk.pooled[1] += static_cast<float>(token) * static_cast<float>(token);
+      }
       for (size_t i = 0; i < chunk.tokens.size(); ++i) {
         *Slot(pages, chunk, chunk.position + static_cast<int64_t>(i)) =
             static_cast<float>(chunk.tokens[i]);

@@ -43,6 +43,17 @@ class Docs(TreeTest):
         self.write("docs/life_of_a_request.md", "server.cc, then Run\n")
         self.assertRefuses(self.check(), "names no `file : function`")
 
+    def test_each_pain_must_name_a_test_that_exists_or_be_open(self):
+        self.write("src/a_test.cc", "TEST(A, IsGone) {}\n")
+        self.write("docs/pains.md", "| 1 | x | y | `src/a_test.cc : IsGone` |\n| 2 | x | open: z | |\n")
+        self.assertPasses(self.check())
+        self.write("docs/pains.md", "| 1 | x | y | `src/a_test.cc : Is` |\n")
+        self.assertRefuses(self.check(), "holds no test 'Is'")
+        self.write("docs/pains.md", "| 1 | x | y | `src/b_test.cc : IsGone` |\n")
+        self.assertRefuses(self.check(), "`src/b_test.cc` is not there")
+        self.write("docs/pains.md", "| 7 | x | y | |\n")
+        self.assertRefuses(self.check(), "row 7 names no test")
+
     def test_commands_and_flags_of_the_readme_are_those_of_the_program(self):
         program = self.write("anyclaude", "#!/bin/sh\ncase \"$1 $2\" in\n'serve --help') echo '  --port INT' ;;\n"
                              "'--help '*) echo '  --mode M' ;;\n*) exit 2 ;;\nesac\n", 0o755)

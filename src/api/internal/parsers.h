@@ -11,6 +11,9 @@ inline constexpr double kMaxTemperature = 100;  // samplers accept more than the
 inline constexpr double kMaxPenalty = 100;
 inline constexpr int64_t kMaxTokens = int64_t{1} << 40;  // any wish is fine: backends clamp
 
+// The body's JSON within the limits; errors name line and column.
+Result<json::Value> ParseBody(std::string_view body, const RequestLimits& limits);
+
 void ParseMessages(ParseContext* context, const json::Value& body, chat::ChatRequest* request);
 void ParseChatCompletions(ParseContext* context, const json::Value& body,
                           chat::ChatRequest* request);

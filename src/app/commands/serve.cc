@@ -9,6 +9,7 @@
 #include "app/commands/all.h"
 #include "app/modes.h"
 #include "app/running_server.h"
+#include "gateway/stream_guard.h"
 
 namespace ac::app {
 namespace {
@@ -113,7 +114,10 @@ Status Run(CommandContext& context, const Flags& flags) {
   fmt::print(stderr, "\nstopping; running replies have {} s\n", kGrace.count());
   server->Stop(kGrace);
   fmt::print(stderr, "{}", server->Report());
-  return OkStatus();
+  const int64_t violations = gateway::StreamGuard::violations();
+  return violations == 0 ? OkStatus()
+                         : Internal(fmt::format("[serve] {} streams broke a rule of their protocol",
+                                                violations));
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ struct Sequence {
   int64_t outputs = 0;
   int64_t max_outputs = 0;
 
+  std::vector<float> pooled;  // sum of the hidden states so far, of a request that embeds
+
   speculation::Draft draft;  // what the next step computes ahead
 
   std::vector<kv::PageId> pages;            // one reference each
