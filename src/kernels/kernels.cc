@@ -151,6 +151,16 @@ void Kernels::Attention(std::span<const ac_attention> sequences,
   for (const SharedPrefix& prefix : prefixes) {
     for (const size_t member : prefix.members) done[member] = true;
   }
+  int64_t all_units = 0;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const ac_attention& a = sequences[i];
+    if (!done[i]) all_units += a.kv.n_kv_heads * CeilDiv(a.tokens, table_.query_block);
+  }
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (done[i] || !SplitsByRange(sequences[i], all_units)) continue;
+    AttentionByRange(sequences[i]);
+    done[i] = true;
+  }
   // A unit is one KV head and one block of queries. The last blocks see the longest context, so
   // they go first and the short ones fill the gaps at the end.
   Concatenation units;
@@ -173,6 +183,56 @@ void Kernels::Attention(std::span<const ac_attention> sequences,
                          scratch_[static_cast<size_t>(worker)].data());
       }
     });
+  });
+}
+
+namespace {
+
+// Ranges of positions that the queries of a sequence see.
+struct Ranges {
+  int64_t first;
+  int64_t count;
+};
+Ranges RangesOf(const ac_attention& a) {
+  const int64_t oldest = a.window > 0 ? std::max<int64_t>(0, a.position - a.window + 1) : 0;
+  const int64_t first = oldest / AC_KV_RANGE;
+  return {first, (a.position + a.tokens - 1) / AC_KV_RANGE - first + 1};
+}
+
+// Heads below which, for each thread, ranges are shared out too: then nobody waits long for the
+// last head.
+constexpr int64_t kUnitsPerThread = 4;
+
+}  // namespace
+
+bool Kernels::SplitsByRange(const ac_attention& a, int64_t units) const {
+  return table_.attention_part != nullptr && pool_.threads() > 1 && a.tokens > 0 &&
+         a.tokens <= table_.query_block && units < kUnitsPerThread * pool_.threads() &&
+         RangesOf(a).count > 1;
+}
+
+// A unit is one range of one KV head; the heads then join their ranges.
+void Kernels::AttentionByRange(const ac_attention& a) {
+  const Ranges ranges = RangesOf(a);
+  const size_t part = table_.attention_part_bytes(&a, 0, a.tokens);
+  const auto head_parts = part * static_cast<size_t>(ranges.count);
+  const int64_t heads = a.kv.n_kv_heads;
+  parts_.EnsureSize(head_parts * static_cast<size_t>(heads));
+  ReserveScratch(table_.attention_scratch(&a));
+  pool_.ParallelFor(heads * ranges.count, 1, [&](int64_t begin, int64_t end, int worker) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      table_.attention_part(&a, static_cast<int32_t>(unit / ranges.count), 0, a.tokens,
+                            ranges.first + unit % ranges.count,
+                            parts_.data() + static_cast<size_t>(unit) * part,
+                            scratch_[static_cast<size_t>(worker)].data());
+    }
+  });
+  pool_.ParallelFor(heads, 1, [&](int64_t begin, int64_t end, int worker) {
+    for (int64_t head = begin; head < end; ++head) {
+      table_.attention_join(&a, static_cast<int32_t>(head), 0, a.tokens,
+                            parts_.data() + static_cast<size_t>(head) * head_parts, ranges.count,
+                            scratch_[static_cast<size_t>(worker)].data());
+    }
   });
 }
 

@@ -75,12 +75,16 @@ class Kernels {
   void ReserveScratch(size_t bytes);
   void SharedAttention(std::span<const ac_attention> sequences,
                        std::span<const SharedPrefix> prefixes);
+  // Whether few heads and a long context leave threads without work; `units` is what there is.
+  bool SplitsByRange(const ac_attention& a, int64_t units) const;
+  void AttentionByRange(const ac_attention& a);
 
   const ac_kernel_table& table_;
   cpu::ThreadPool& pool_;
   std::vector<AlignedBuffer<std::byte>> scratch_;  // one for each worker
   AlignedBuffer<std::byte> packed_bytes_;
   std::vector<Packed> packed_;
+  AlignedBuffer<std::byte> parts_;  // of attention that is computed in ranges
 };
 
 // Expands the embedding of one token.

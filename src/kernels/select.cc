@@ -3,13 +3,19 @@
 namespace ac::kernels {
 namespace {
 
+#if defined(__x86_64__)
+// What the avx512 table is compiled for.
+bool HasAvx512(const cpu::Features& f) {
+  return f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl && f.avx512_vnni && f.f16c && f.fma &&
+         f.avx2;
+}
+#endif
+
 constexpr BuiltTable kTables[] = {
 #if defined(__x86_64__)
-    {&ac_kernels_avx512, "AVX-512 with BW, DQ, VL and VNNI",
-     [](const cpu::Features& f) {
-       return f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl && f.avx512_vnni && f.f16c &&
-              f.fma && f.avx2;
-     }},
+    {&ac_kernels_amx, "AMX with INT8 and BF16, and AVX-512 with BW, DQ, VL and VNNI",
+     [](const cpu::Features& f) { return f.amx_tile && f.amx_int8 && f.amx_bf16 && HasAvx512(f); }},
+    {&ac_kernels_avx512, "AVX-512 with BW, DQ, VL and VNNI", HasAvx512},
     {&ac_kernels_avx2, "AVX2, FMA and F16C",
      [](const cpu::Features& f) { return f.avx2 && f.fma && f.f16c; }},
 #endif

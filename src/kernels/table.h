@@ -51,6 +51,9 @@ enum ac_kv_type { AC_KV_F32 = 0, AC_KV_BF16, AC_KV_Q8 };
 
 /* Positions a table may handle together: they never lie in two pages. */
 enum { AC_KV_BLOCK = 64 };
+/* Positions whose softmax is computed on its own, from multiples of it on, before it is joined to
+ * that of the positions before them. Fixed, so that the bits do not tell who computed which. */
+enum { AC_KV_RANGE = 1024 };
 enum { AC_MAX_SHARING = 32 }; /* sequences that one call of shared_attention takes */
 
 /* Keys and values of one sequence in one layer. Page p holds positions [p * page_tokens, ...). In a
@@ -115,7 +118,16 @@ struct ac_kernel_table {
   size_t (*attention_scratch)(const struct ac_attention* a);
   void (*attention)(const struct ac_attention* a, int32_t kv_head, int64_t begin, int64_t end,
                     void* scratch);
-  /* The same for all queries of `count` sequences whose first `shared` positions, a multiple of
+  /* The same in pieces, for several threads: what queries [begin, end) make of the positions of one
+   * range, [range * AC_KV_RANGE, ...), goes to `part`; then all `count` parts, one after the other
+   * from the range of the first visible position on, are joined to a->out. Both are null in a table
+   * that does not offer it. */
+  size_t (*attention_part_bytes)(const struct ac_attention* a, int64_t begin, int64_t end);
+  void (*attention_part)(const struct ac_attention* a, int32_t kv_head, int64_t begin, int64_t end,
+                         int64_t range, void* part, void* scratch);
+  void (*attention_join)(const struct ac_attention* a, int32_t kv_head, int64_t begin, int64_t end,
+                         const void* parts, int64_t count, void* scratch);
+  /* attention() for all queries of `count` sequences whose first `shared` positions, a multiple of
    * AC_KV_BLOCK and all seen by every query, lie in the same pages: these are read once. At most
    * AC_MAX_SHARING sequences, of one shape, without a window. */
   size_t (*shared_attention_scratch)(const struct ac_attention* const* members, int32_t count);
@@ -139,6 +151,7 @@ struct ac_kernel_table {
 extern const struct ac_kernel_table ac_kernels_ref;
 extern const struct ac_kernel_table ac_kernels_avx2;   /* x86 only */
 extern const struct ac_kernel_table ac_kernels_avx512; /* x86 only */
+extern const struct ac_kernel_table ac_kernels_amx;    /* x86 only */
 
 /* For tables that have no own code for a weight format: the scalar expansion of one row to `cols`
  * floats. */

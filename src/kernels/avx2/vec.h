@@ -58,6 +58,20 @@ inline V LoadInt8(const int8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
 }
 
+// Of words that hold two bf16 or four signed bytes: one of them in each lane, as a float.
+inline V LowBf16(V words) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(words), 16));
+}
+inline V HighBf16(V words) {
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  return _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(words), mask));
+}
+template <int kByte>
+inline V SignedByte(V words) {
+  const __m256i top = _mm256_slli_epi32(_mm256_castps_si256(words), 24 - 8 * kByte);
+  return _mm256_cvtepi32_ps(_mm256_srai_epi32(top, 24));
+}
+
 inline VI LoadI(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline VI ZeroI() { return _mm256_setzero_si256(); }
 inline VI Broadcast4(const int8_t* p) {

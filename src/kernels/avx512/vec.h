@@ -52,6 +52,20 @@ inline V LoadInt8(const int8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
 
+// Of words that hold two bf16 or four signed bytes: one of them in each lane, as a float.
+inline V LowBf16(V words) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(words), 16));
+}
+inline V HighBf16(V words) {
+  const __m512i mask = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(words), mask));
+}
+template <int kByte>
+inline V SignedByte(V words) {
+  const __m512i top = _mm512_slli_epi32(_mm512_castps_si512(words), 24 - 8 * kByte);
+  return _mm512_cvtepi32_ps(_mm512_srai_epi32(top, 24));
+}
+
 inline VI LoadI(const void* p) { return _mm512_loadu_si512(p); }
 inline VI ZeroI() { return _mm512_setzero_si512(); }
 inline VI Broadcast4(const int8_t* p) {

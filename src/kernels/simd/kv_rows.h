@@ -61,20 +61,56 @@ inline float ReadKv(const KvRows& kv, int64_t row, int64_t i) {
   return value;
 }
 
+// Elements in a 4-byte word of a row.
+template <ac_kv_type kType>
+constexpr int kWordElements = 4 / static_cast<int>(kElementBytes<kType>);
+
+// kWidth keys from `key` on and kWidth words of their elements from `element` on, turned: words[i]
+// holds word i of every key. Keys beyond `count` repeat the last one; their scores are masked.
+template <ac_kv_type kType>
+inline void TurnKeyWords(const KvRows& kv, int64_t key, int64_t count, int64_t element, V* words) {
+  for (int i = 0; i < kWidth; ++i) {
+    const int64_t row = key + i < count ? key + i : count - 1;
+    const unsigned char* const from = kv.rows + (row * kv.dim + element) * kElementBytes<kType>;
+    words[i] = Load(reinterpret_cast<const float*>(from));
+  }
+  Transpose(words);
+}
+
+// Element kElement of turned words as floats; `scales` are those of the keys.
+template <ac_kv_type kType, int kElement>
+inline V ElementOf(V words, V scales) {
+  if constexpr (kType == AC_KV_F32) return words;
+  if constexpr (kType == AC_KV_BF16) return kElement == 0 ? LowBf16(words) : HighBf16(words);
+  if constexpr (kType == AC_KV_Q8) return Mul(SignedByte<kElement>(words), scales);
+}
+
+template <ac_kv_type kType>
+inline V KeyScales(const KvRows& kv, int64_t key) {
+  return kType == AC_KV_Q8 ? Load(kv.scales + key) : Zero();
+}
+
+template <ac_kv_type kType, int kElement = 0>
+inline void StoreTurned(V words, V scales, float* keys) {
+  Store(keys + kElement * kKeys, ElementOf<kType, kElement>(words, scales));
+  if constexpr (kElement + 1 < kWordElements<kType>) {
+    StoreTurned<kType, kElement + 1>(words, scales, keys);
+  }
+}
+
 // The first `count` keys, turned.
 template <ac_kv_type kType>
 inline void TurnKeys(const KvRows& kv, int count, float* keys) {
-  const int64_t whole = kv.dim / kWidth * kWidth;
+  constexpr int kColumns = kWidth * kWordElements<kType>;
+  const int64_t whole = kv.dim / kColumns * kColumns;
   for (int k = 0; k < count; k += kWidth) {
-    const int tile = count - k < kWidth ? count - k : kWidth;
-    for (int64_t d = 0; d < whole; d += kWidth) {
-      V rows[kWidth];
-      // Keys that are not there repeat the last one; their scores are masked.
+    const V scales = KeyScales<kType>(kv, k);
+    for (int64_t d = 0; d < whole; d += kColumns) {
+      V words[kWidth];
+      TurnKeyWords<kType>(kv, k, count, d, words);
       for (int i = 0; i < kWidth; ++i) {
-        rows[i] = LoadKv<kType>(kv, k + (i < tile ? i : tile - 1), d);
+        StoreTurned<kType>(words[i], scales, keys + (d + i * kWordElements<kType>)*kKeys + k);
       }
-      Transpose(rows);
-      for (int i = 0; i < kWidth; ++i) Store(keys + (d + i) * kKeys + k, rows[i]);
     }
   }
   for (int64_t d = whole; d < kv.dim; ++d) {
