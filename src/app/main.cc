@@ -81,6 +81,7 @@ int Main(int argc, char** argv) {
   RegisterStats(app, &chosen);
   RegisterBench(app, &chosen);
   RegisterImport(app, &chosen);
+  RegisterDemo(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   const Result<std::optional<LaunchRequest>> launch =
