@@ -5,10 +5,13 @@ PORT ?= 4141
 S ?= 60
 BUILD := build/$(PRESET)
 
-.PHONY: run test build configure check full bench starter fmt tidy fuzz clean help
+.PHONY: run demo test build configure check full bench starter fmt tidy fuzz clean help
 
 run: build  ## install what is missing, build, start the server (ARGS="--mode M --model F ...")
 	@exec build/anyclaude serve --port $(PORT) $(ARGS)
+
+demo: build  ## play an agent's session and show what each turn waits for (ARGS="--model F")
+	@build/anyclaude demo $(ARGS)
 
 test:  ## install what is missing, build everything, run every test
 	@tools/bootstrap.sh --what test

@@ -5,18 +5,24 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-PRESETS=${PRESETS:-release dev asan tsan clang fuzz}
+PRESETS=${PRESETS:-release dev asan tsan clang fuzz cov}
 S=${S:-30}
 tree=$( (git rev-parse HEAD; git diff HEAD; git ls-files -o --exclude-standard | xargs -r -d '\n' cat) |
   sha256sum | cut -d ' ' -f 1)
 results=()
 failed=0
 
+# As many at a time as there are cores; the log of one that fails is shown.
 run_fuzzers() {
-  local fuzzer
-  while read -r fuzzer; do
-    tools/fuzz.sh "$fuzzer" "$S" || return 1
-  done <build/fuzz/fuzzers.txt
+  export S
+  # shellcheck disable=SC2016
+  xargs -P "$(nproc)" -n 1 bash -c '
+    log=build/fuzz/$0.log
+    if tools/fuzz.sh "$0" "$S" >"$log" 2>&1; then echo "fuzz: $0 passed"; else
+      tail -n 60 "$log"
+      echo "fuzz: $0 FAILED"
+      exit 255
+    fi' <build/fuzz/fuzzers.txt
 }
 
 run_preset() {

@@ -87,6 +87,7 @@ int Main(int argc, char** argv) {
   RegisterBench(app, &chosen);
   RegisterImport(app, &chosen);
   RegisterTestModel(app, &chosen);
+  RegisterDemo(app, &chosen);
   RegisterDoctor(app, &chosen);
   RegisterConfig(app, &chosen);
   const Result<std::optional<LaunchRequest>> launch =

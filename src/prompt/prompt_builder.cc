@@ -86,8 +86,8 @@ Result<PromptBuilder::Form> PromptBuilder::Compile(const std::string& source,
   Form form;
   AC_ASSIGN_OR_RETURN(form.compiled, jinja::Template::Parse(source, name));
   form.traits = ProbeTemplate([&](const chat::ChatRequest& request, const TemplateTraits& traits,
-                                  bool add_generation_prompt) {
-    return RenderWith({form.compiled, traits}, request, {}, add_generation_prompt);
+                                  bool add_generation_prompt, std::span<const uint64_t> turns) {
+    return RenderWith({form.compiled, traits}, request, turns, add_generation_prompt);
   });
   form.traits.renders_tools = form.compiled->free_variables().count("tools") > 0;
   return form;
@@ -122,8 +122,9 @@ Result<std::string> PromptBuilder::RenderMarked(const Form& form, const chat::Ch
     std::vector<uint64_t> numbers(request.messages.size());
     for (size_t i = 0; i < numbers.size(); ++i) {
       const GeneratedTurns::TurnPtr turn = generated->Find(request.messages[i]);
+      if (turn == nullptr || (form.traits.looks_back_at_calls && !turn->call_ids.empty())) continue;
       // The same turn twice: a history that was edited by hand.
-      if (turn != nullptr && used->emplace(turn->number, turn).second) numbers[i] = turn->number;
+      if (used->emplace(turn->number, turn).second) numbers[i] = turn->number;
     }
     if (!used->empty()) {
       const Result<std::string> rendered = RenderWith(form, request, numbers, true);

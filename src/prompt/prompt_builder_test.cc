@@ -155,6 +155,33 @@ TEST_F(PromptBuilderTest, ATemplateThatRefusesAMarkedTurnGetsTheCallsThemselves)
   EXPECT_NE(Text(request).find("<|im_start|>tool\ndone"), std::string::npos);
 }
 
+// Says at the end once more which call the last result belongs to, as the starter model's does.
+constexpr const char* kRepeatingTemplate =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}<call>{{ c.function.name }}</call>{% set last.call = "
+    "c.function.name %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% if last.call %}after {{ last.call }}: "
+    "{% endif %}{% endif %}";
+
+TEST_F(PromptBuilderTest, ATemplateThatLooksBackAtCallsIsShownThem) {
+  Use("{% set last = namespace(call='') %}" + std::string(kRepeatingTemplate));
+  EXPECT_TRUE(prompts_->traits().looks_back_at_calls);
+  turns_.Remember({.opening = "<|im_start|>assistant\n",
+                   .tokens = {1, 2, 3},
+                   .call_ids = {"toolu_a"},
+                   .signatures = {},
+                   .text = ""});
+  const std::string text = Text(Request(
+      R"([{"role":"user","content":"go"},{"role":"assistant","content":[{"type":"tool_use",)"
+      R"("id":"toolu_a","name":"Read","input":{}}]},{"role":"user","content":[)"
+      R"({"type":"tool_result","tool_use_id":"toolu_a","content":"done"}]}])"));
+  EXPECT_NE(text.find("<call>Read</call>"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("after Read: ")) << text;
+  // The plain ones do not look back, so that their turns stay the tokens they were.
+  Use(kThinkingTemplate);
+  EXPECT_FALSE(prompts_->traits().looks_back_at_calls);
+}
+
 TEST_F(PromptBuilderTest, SystemInTheMiddleGetsASystemHeaderFromATemplateThatRefusesIt) {
   Use(kStrictTemplate);
   const auto request = Request(R"([{"role":"user","content":"one"},

@@ -33,6 +33,9 @@ struct TemplateTraits {
   bool takes_turns = false;
   std::string turn_opening;
   std::string turn_lead;
+  // The template writes about a turn's calls elsewhere too, so a turn with calls must be shown to
+  // it, known or not.
+  bool looks_back_at_calls = false;
 };
 
 struct ContextOptions {

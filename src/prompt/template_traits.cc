@@ -24,14 +24,16 @@ class Probe {
         !Render({Says(Role::kUser, "one"), Says(Role::kUser, "two")}, false).has_value();
     if (!traits_.system_anywhere) FindHeaders();
     FindTurns();
+    traits_.looks_back_at_calls = LooksBackAtCalls();
     return traits_;
   }
 
  private:
-  std::optional<std::string> Render(std::vector<chat::Message> messages, bool generation) const {
+  std::optional<std::string> Render(std::vector<chat::Message> messages, bool generation,
+                                    std::span<const uint64_t> turns = {}) const {
     chat::ChatRequest request;
     request.messages = std::move(messages);
-    Result<std::string> text = render_(request, traits_, generation);
+    Result<std::string> text = render_(request, traits_, generation, turns);
     if (!text.ok()) return std::nullopt;
     return std::move(text).value();
   }
@@ -86,6 +88,29 @@ class Probe {
     traits_.turn_opening.assign(generation.begin(), same.first);
     traits_.turn_lead.assign(same.second, header.end());
     traits_.takes_turns = generation.empty() || !traits_.turn_opening.empty();
+  }
+
+  // With a mark in the place of a turn that calls, is something behind the turn written otherwise?
+  bool LooksBackAtCalls() const {
+    const auto block = [](auto value) {
+      return chat::Block{.value = std::move(value), .cache_ttl = ""};
+    };
+    const std::vector<chat::Message> messages = {
+        Says(Role::kUser, "one"),
+        {.role = Role::kAssistant,
+         .blocks = {block(chat::ToolUse{.id = "call", .name = "tool", .input = "{}"})}},
+        {.role = Role::kUser,
+         .blocks = {block(chat::ToolResult{.tool_use_id = "call",
+                                           .content = {block(chat::Text{std::string(kMark)})},
+                                           .is_error = false})}}};
+    const auto shown = Render(messages, true);
+    constexpr uint64_t kKnown[] = {0, 1, 0};
+    const auto marked = Render(messages, true, kKnown);
+    if (!shown || !marked) return false;  // refused: then the calls are rendered anyhow
+    const size_t shown_at = shown->find(kMark);
+    const size_t marked_at = marked->find(kMark);
+    if (shown_at == std::string::npos || marked_at == std::string::npos) return false;
+    return shown->substr(shown_at) != marked->substr(marked_at);
   }
 
   const RenderProbe& render_;

@@ -4,7 +4,9 @@
 // show, what does a turn begin with, may users speak twice? Called once per template.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "base/status.h"
@@ -13,9 +15,10 @@
 
 namespace ac::prompt {
 
-// Renders a conversation with traits as they are known so far.
+// Renders a conversation with traits as they are known so far; `turns` as in ContextOptions.
 using RenderProbe = std::function<Result<std::string>(
-    const chat::ChatRequest& request, const TemplateTraits& traits, bool add_generation_prompt)>;
+    const chat::ChatRequest& request, const TemplateTraits& traits, bool add_generation_prompt,
+    std::span<const uint64_t> turns)>;
 
 TemplateTraits ProbeTemplate(const RenderProbe& render);
 

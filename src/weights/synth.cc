@@ -387,8 +387,16 @@ class SynthWriter {
 Result<Plan> MakePlan(const SynthSpec& spec) {
   std::string known;
   for (const Shape& shape : kShapes) {
-    if (shape.name == spec.shape) return Planner(shape, spec.recipe).Run();
     known += " " + std::string(shape.name);
+    if (shape.name != spec.shape) continue;
+    if (spec.layers < 0 || spec.layers > shape.layers) {
+      return InvalidArgument("[weights] shape " + spec.shape + " has " +
+                             std::to_string(shape.layers) + " layers; " +
+                             std::to_string(spec.layers) + " of them cannot be taken");
+    }
+    Shape cut = shape;
+    if (spec.layers > 0) cut.layers = spec.layers;
+    return Planner(cut, spec.recipe).Run();
   }
   return InvalidArgument("[weights] unknown shape '" + spec.shape + "'; shapes:" + known);
 }

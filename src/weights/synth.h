@@ -19,6 +19,7 @@ struct SynthSpec {
   std::string shape;  // one of SynthShapes()
   Recipe recipe = Recipe::kQ4_0;
   uint64_t seed = 1;
+  int layers = 0;  // of the shape's, the first ones only; 0: all
 };
 
 // qwen3-coder-30b-a3b, qwen2.5-coder-7b, hermes-3-8b, qwen2.5-coder-0.5b and tiny-*.

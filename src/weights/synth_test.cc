@@ -90,6 +90,18 @@ TEST(Synth, UnknownShapesAreExplainedAndRecipesHaveNames) {
   for (std::string name; names >> name;) EXPECT_TRUE(RecipeByName(name).has_value()) << name;
 }
 
+TEST(Synth, AShapeCanBeCutToItsFirstLayers) {
+  const std::string path = TempPath("cut.gguf");
+  ASSERT_TRUE(Synthesize({"tiny-llama", Recipe::kQ8_0, 1, 2}, path, FileSystem::Real(), {}).ok());
+  const auto cut = ModelFile::Open(path);
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_EQ((*cut)->config().n_layers, 2);
+  for (const int layers : {-1, 4}) {
+    const Result<uint64_t> none = SynthBytes({"tiny-llama", Recipe::kQ8_0, 1, layers});
+    EXPECT_NE(none.status().message().find("has 3 layers"), std::string::npos) << none.status();
+  }
+}
+
 TEST(Synth, TheVocabularyCoversEveryByteAndEndsItsTurns) {
   const std::string path = TempPath("v.gguf");
   ASSERT_TRUE(Synthesize({"tiny-llama", Recipe::kQ8_0, 1}, path, FileSystem::Real(), {}).ok());

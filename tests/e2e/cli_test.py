@@ -357,6 +357,18 @@ class CommandLine(unittest.TestCase):
         self.assertGreater(usage["cache_read_input_tokens"], 100)
         self.assertTrue(not pages() or "was cleared while in use" in log, log)
 
+    def test_the_demo_shows_every_turn_and_a_restart_that_reads_the_disk(self):
+        out = self.run_ok("demo", "--model", "built-in", "--prompt-tokens", "6000")
+        self.assertIn("random weights", out)
+        lines = [line for line in out.splitlines() if " s " in line and line[:4].strip().isdigit()]
+        self.assertEqual([int(line[:4]) for line in lines], list(range(1, 12)))
+        computed, reused = zip(*(map(int, line.split()[-2:]) for line in lines))
+        self.assertEqual(reused[0], 0)
+        self.assertAlmostEqual(computed[0], 6000, delta=300)
+        for n in range(1, 11):
+            self.assertGreater(reused[n], 5500, out)
+            self.assertLess(computed[n], 700, out)
+
     def test_doctor_checks_the_machine(self):
         done = self.run_any("doctor", "--json")
         checks = {entry["check"]: entry["verdict"] for entry in json.loads(done.stdout)}

@@ -180,11 +180,12 @@ void AddBenchModelOptions(CLI::App* command, BenchModelFlags* flags) {
                       "Instead of a model: random weights of this shape (models synth --help)");
   command->add_option("--quant", flags->quant,
                       "Weight type of --shape: " + std::string(weights::kRecipeNames));
+  command->add_option("--layers", flags->layers, "Only so many of the layers of --shape");
 }
 
 Result<OpenedModel> OpenBenchModel(CommandContext& context, const BenchModelFlags& flags) {
   const Config& config = context.config;
-  const bool synthetic = !flags.shape.empty() || !flags.quant.empty() ||
+  const bool synthetic = !flags.shape.empty() || !flags.quant.empty() || flags.layers != 0 ||
                          (flags.model.empty() && config.Text("model").empty());
   if (!synthetic) return OpenModel(config, flags.model);
   if (!flags.model.empty()) {
@@ -199,10 +200,13 @@ Result<OpenedModel> OpenBenchModel(CommandContext& context, const BenchModelFlag
                            "\"; there are: " + std::string(weights::kRecipeNames));
   }
   spec.recipe = *recipe;
+  spec.layers = flags.layers;
   AC_RETURN_IF_ERROR(weights::SynthBytes(spec).status());  // an unknown shape makes no folder
   FileSystem& fs = FileSystem::Real();
   AC_RETURN_IF_ERROR(fs.CreateDirectories(config.HomePath("bench")));
-  std::string name = spec.shape + "-" + quant + ".gguf";
+  std::string name = spec.shape + "-" + quant;
+  if (spec.layers > 0) name += "-" + std::to_string(spec.layers) + "-layers";
+  name += ".gguf";
   for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const std::string path = JoinPath(config.HomePath("bench"), name);
   if (!fs.Exists(path)) {

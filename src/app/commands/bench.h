@@ -14,6 +14,7 @@ struct BenchModelFlags {
   std::string model;
   std::string shape;
   std::string quant;
+  int layers = 0;  // of the shape's; 0: all
 };
 
 void AddBenchModelOptions(CLI::App* command, BenchModelFlags* flags);

@@ -25,6 +25,7 @@ struct Flags {
   std::string type;
   std::string shape;
   uint64_t seed = 1;
+  int layers = 0;
   bool json = false;
   bool verify = false;
 };
@@ -130,6 +131,7 @@ Status Synth(const Flags& flags) {
   weights::SynthSpec spec;
   spec.shape = flags.shape;
   spec.seed = flags.seed;
+  spec.layers = flags.layers;
   AC_ASSIGN_OR_RETURN(spec.recipe, ParseRecipe(flags.type));
   ProgressBar progress("writing " + flags.output, "B");
   return weights::Synthesize(
@@ -192,6 +194,7 @@ void RegisterModels(CLI::App& app, Action* chosen) {
   synth->add_option("--shape", flags->shape, "One of:" + ShapeNames())->required();
   synth->add_option("--quant", flags->type, "One of: " + std::string(weights::kRecipeNames))
       ->required();
+  synth->add_option("--layers", flags->layers, "Only so many of the shape's layers");
   synth->add_option("-o,--output", flags->output, "The GGUF file to write")->required();
   synth->add_option("--seed", flags->seed, "Same seed, same bytes");
 
