@@ -83,8 +83,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   chat::Usage usage_ AC_GUARDED_BY(mutex_);
   bool wants_logprobs_ AC_GUARDED_BY(mutex_) = false;
   int64_t prompt_tokens_ AC_GUARDED_BY(mutex_) = 0;  // of the first prompt
-  bool begun_ AC_GUARDED_BY(mutex_) = false;     // MessageStart is out
-  bool admitted_ AC_GUARDED_BY(mutex_) = false;  // the engine has said what its cache holds
+  bool begun_ AC_GUARDED_BY(mutex_) = false;         // MessageStart is out
+  bool admitted_ AC_GUARDED_BY(mutex_) = false;      // the engine has said what its cache holds
   size_t finished_ AC_GUARDED_BY(mutex_) = 0;
 };
 

@@ -75,7 +75,7 @@ struct RequestMetadata {
   bool background = false;  // may wait for every other request
   // A thinking block of the server's own may stand in front of the reply.
   bool takes_notes = false;
-  std::string caller;       // stands for the key the client presented; never sent to a backend
+  std::string caller;  // stands for the key the client presented; never sent to a backend
 };
 
 // A prompt without a conversation (/v1/completions): no template is applied.

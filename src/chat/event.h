@@ -62,8 +62,8 @@ struct MessageStart {
   // server's own mode.
   std::string served_by{};
   std::optional<PromptFacts> prompt{};
-  // False: nobody works on it yet, and the usage is the size of the prompt. A Ping with the prompt's
-  // size says when that changes.
+  // False: nobody works on it yet, and the usage is the size of the prompt. A Ping with the
+  // prompt's size says when that changes.
   bool admitted = true;
 };
 // Shows life during prefill and queueing; carries how much of the prompt is read, when known.

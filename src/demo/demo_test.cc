@@ -121,9 +121,9 @@ TEST(StreamReaderTest, AnErrorIsAFailureWithTheServersWords) {
 }
 
 TEST(TimelineTest, ABarIsAsLongAsItsShareAndNothingIsInvisible) {
-  EXPECT_EQ(Bar(1, 1, 4), "████");
-  EXPECT_EQ(Bar(1, 2, 4), "██  ");
-  EXPECT_EQ(Bar(1, 100000, 4), "▏   ");
+  EXPECT_EQ(Bar(1, 1, 4), "\u2588\u2588\u2588\u2588");
+  EXPECT_EQ(Bar(1, 2, 4), "\u2588\u2588  ");
+  EXPECT_EQ(Bar(1, 100000, 4), "\u258f   ");
   EXPECT_EQ(Bar(0, 1, 4), "    ");
   EXPECT_EQ(Bar(0, 0, 4), "    ");
 }

@@ -7,9 +7,10 @@
 namespace ac::demo {
 namespace {
 
-constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+constexpr const char* kEighths[] = {"",       "\u258f", "\u258e", "\u258d",
+                                    "\u258c", "\u258b", "\u258a", "\u2589"};
 
-// At most `width` bytes on one line; "…" where something is missing.
+// At most `width` bytes on one line; An ellipsis where something is missing.
 std::string Fit(std::string_view text, size_t width) {
   std::string line;
   for (const char c : text) {
@@ -22,7 +23,7 @@ std::string Fit(std::string_view text, size_t width) {
   if (line.size() <= width) return line;
   size_t end = width - 1;
   while (end > 0 && (line[end] & 0xC0) == 0x80) --end;  // whole characters
-  return line.substr(0, end) + "…";
+  return line.substr(0, end) + "\u2026";
 }
 
 double Median(std::vector<double> values) {
@@ -38,7 +39,7 @@ std::string Bar(double part, double whole, size_t width) {
   auto eighths = static_cast<size_t>(share * static_cast<double>(width) * 8 + 0.5);
   if (part > 0) eighths = std::max<size_t>(eighths, 1);
   std::string bar;
-  for (size_t i = 0; i < eighths / 8; ++i) bar += "█";
+  for (size_t i = 0; i < eighths / 8; ++i) bar += "\u2588";
   bar += kEighths[eighths % 8];
   const size_t columns = eighths / 8 + (eighths % 8 != 0 ? 1 : 0);
   return bar + std::string(width - columns, ' ');

@@ -42,7 +42,7 @@ struct GatewayOptions {
   std::vector<RequestObserver*> observers;  // must outlive the gateway
   // Answers a request as it is, on behalf of the routes that need a key; false: the routes do.
   std::function<bool(const http::Request&, const std::shared_ptr<http::Exchange>&)> forward;
-  bool check_streams = false;  // judge every stream by its rules (stream_guard.h)
+  bool check_streams = false;                // judge every stream by its rules (stream_guard.h)
   backend::TextTools* text_tools = nullptr;  // null: no tokenizer here; must outlive the gateway
 };
 

@@ -1,10 +1,10 @@
 // Shows how far a long prompt is read, as a thinking block in front of the reply.
 //
 // A Backend around another, used when the setting visible_prefill is on. For requests that say a
-// thinking block of ours is welcome, the inner backend's progress becomes lines such as "Reading the
-// prompt: 4096 of 18490 tokens, about 9 s left", at most one a second and none for a prompt that is
-// read within a second. The block carries a signature that begins with kPrefillSignature, and
-// DropPrefillNotes takes it out of every later request, so that the model never sees it and the
+// thinking block of ours is welcome, the inner backend's progress becomes lines such as "Reading
+// the prompt: 4096 of 18490 tokens, about 9 s left", at most one a second and none for a prompt
+// that is read within a second. The block carries a signature that begins with kPrefillSignature,
+// and DropPrefillNotes takes it out of every later request, so that the model never sees it and the
 // cached prefix survives. Thread-safe.
 #pragma once
 

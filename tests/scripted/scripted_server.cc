@@ -107,8 +107,8 @@ int Serve(const std::string& script_path, const std::string& home) {
   if (!home.empty()) options.turn_log_folder = JoinPath(home, "turns");
   backend::LocalBackend local(engine, *tokenizer, std::move(prompts).value(), options);
   PrintingObserver observer;
-  gateway::Gateway gateway({.access = {"", "127.0.0.1"}, .observers = {&observer}, .check_streams = true},
-                           local);
+  gateway::Gateway gateway(
+      {.access = {"", "127.0.0.1"}, .observers = {&observer}, .check_streams = true}, local);
   auto server =
       http::Server::Create({.error_body = &gateway::Gateway::WordError},
                            [&](http::Request request, std::shared_ptr<http::Exchange> exchange) {
