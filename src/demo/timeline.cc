@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kEighths[] = {"",       "\u258f", "\u258e", "\u258d",
                                     "\u258c", "\u258b", "\u258a", "\u2589"};
 
-// At most `width` bytes on one line; An ellipsis where something is missing.
+// At most `width` bytes on one line; an ellipsis where something is missing.
 std::string Fit(std::string_view text, size_t width) {
   std::string line;
   for (const char c : text) {
