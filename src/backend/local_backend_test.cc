@@ -196,6 +196,22 @@ TEST_F(LocalBackendTest, AnEditedPromptIsToldWhichMessageLeftTheCacheAndWhatItCo
             end->usage.PromptTokens());
 }
 
+TEST_F(LocalBackendTest, WordsNearASecretAreNotShown) {
+  const std::string key = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789";
+  Run(Ask("my key is " + key + " and my question is the first one"));
+  // In the middle of the key, and behind it.
+  for (const char* edited : {"my key is sk-ant-api03-abcdefghijklmnopqrstuvwXYZ0123456789 and",
+                             "my key is sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789 but"}) {
+    const std::vector<chat::ChatEvent> events = Run(Ask(edited))->events();
+    const auto* start = events.front().As<chat::MessageStart>();
+    ASSERT_TRUE(start != nullptr && start->prompt && start->prompt->divergence) << edited;
+    EXPECT_EQ(start->prompt->divergence->before, "[a secret is near]");
+    EXPECT_EQ(start->prompt->divergence->was, "[a secret is near]");
+    EXPECT_EQ(start->prompt->divergence->now, "[a secret is near]");
+    EXPECT_EQ(start->prompt->divergence->part, "message 1 (user)") << "where it is can be told";
+  }
+}
+
 TEST_F(LocalBackendTest, SeveralRepliesToOnePromptShareOneMessage) {
   chat::ChatRequest request = Ask("hello");
   request.n = 3;

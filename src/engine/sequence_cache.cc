@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "obs/log.h"
+#include "obs/redact.h"
 
 namespace ac::engine {
 namespace {
@@ -12,8 +13,12 @@ namespace {
 // Words shown on each side of a divergence: enough to recognise the place, too few to be a log of
 // the conversation.
 constexpr size_t kShownTokens = 12;
+// So much around them is looked at for secrets: a piece of a key cannot be told from other words.
+constexpr size_t kCheckedTokens = 128;
 // Fewer computed tokens say more about a step's fixed costs than about the price of a token.
 constexpr int64_t kPricedTokens = 32;
+
+constexpr std::string_view kHidden = "[a secret is near]";
 
 int64_t PagesFor(int64_t tokens, int page_tokens) {
   return (tokens + page_tokens - 1) / page_tokens;
@@ -285,6 +290,14 @@ void SequenceCache::Report(Sequence& sequence, int64_t from_disk,
         words(prompt.subspan(at - std::min(at, kShownTokens), std::min(at, kShownTokens)));
     divergence.was = words(behind.next);
     divergence.now = words(prompt.subspan(at));
+    const size_t first = at - std::min(at, kCheckedTokens);
+    const std::string around = tokenizer_.Decode(
+        prompt.subspan(first, std::min(prompt.size() - first, 2 * kCheckedTokens)));
+    const std::string cached =
+        tokenizer_.Decode(prompt.subspan(first, at - first)) + divergence.was;
+    if (obs::Redact(around) != around || obs::Redact(cached) != cached) {
+      divergence.before = divergence.was = divergence.now = std::string(kHidden);
+    }
   }
   from_memory_.Add(static_cast<double>(report.from_memory));
   from_disk_.Add(static_cast<double>(report.from_disk));

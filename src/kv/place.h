@@ -21,7 +21,8 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
-// The agent's trunk is worth keeping over a night without a client's mark.
-inline constexpr int64_t kTrunkKeepSeconds = 24 * 3600;
+// What a trunk is worth without a client's mark: long enough for a working session, short enough
+// that trunks which change with every request do not crowd out conversations for long.
+inline constexpr int64_t kTrunkKeepSeconds = 4 * 3600;
 
 }  // namespace ac::kv

@@ -332,6 +332,16 @@ class CommandLine(unittest.TestCase):
         total = usage["input_tokens"] + usage["cache_read_input_tokens"] + usage["cache_creation_input_tokens"]
         self.assertGreater(usage["cache_read_input_tokens"], total - 64, usage)
 
+    def test_after_a_restart_the_first_request_of_a_known_prompt_is_a_hit(self):
+        home = os.path.join(self.home, "restarted")
+        os.makedirs(home)
+        body = {"model": "m", "max_tokens": 2, "system": "Be brief. " * 60,
+                "messages": [{"role": "user", "content": "hello"}]}
+        for known in (False, True):
+            usage = self.ask(home, [body])[1][0]
+            total = usage["input_tokens"] + usage["cache_read_input_tokens"]
+            self.assertEqual(usage["cache_read_input_tokens"] > total - 64, known, usage)
+
     def test_an_unusable_folder_of_the_cache_costs_one_warning(self):
         home = os.path.join(self.home, "unusable")
         os.makedirs(home)

@@ -110,6 +110,14 @@ class Traces(unittest.TestCase):
         self.assertTrue(found["b"].startswith("second question"))
         self.assertGreater(found["common_tokens_by_share"], 1000)
         self.assertTrue(self.show("trace", "prefix", self.first, self.first, "--json")["identical"])
+        told = found["b_cache"]
+        self.assertEqual(told["divergence"]["part"], "message 1 (user)")
+        self.assertEqual(told["divergence"]["now"], "[a secret is near]")
+        self.assertGreater(told["divergence"]["seconds"], 0)
+        self.assertGreater(told["from_memory"], 100)
+        text = self.run_any("trace", "prefix", self.first, self.second).stdout
+        self.assertIn("left     the cached prompt at token", text)
+        self.assertIn("in message 1 (user)", text)
 
     def test_a_replay_is_answered_and_compared(self):
         replayed = self.show("trace", "replay", self.first, "--mode", "local", "--json")
