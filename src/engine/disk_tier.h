@@ -53,6 +53,8 @@ class DiskTier {
   std::unique_ptr<PendingRestore> Begin(std::span<const TokenId> tokens, int64_t pages_known,
                                         int64_t tokens_known, double token_seconds,
                                         kv::RestoreOrder order, Allocate allocate);
+  // How often Begin left pages on the disk because reading them would take longer than computing.
+  int64_t left_on_disk() const { return left_on_disk_; }
   // True once nothing writes into the pages any more. Stops a restore that takes too long.
   bool Settled(PendingRestore& pending) const;
   // Stops and waits, at most for one page.
@@ -102,6 +104,7 @@ class DiskTier {
   kv::PrefixCache& tree_;
   Clock& clock_;
   int64_t held_ = 0;  // pages the writer has
+  int64_t left_on_disk_ = 0;
 
   WarmState warm_state_ = WarmState::kNotListed;
   std::deque<std::vector<TokenId>> warm_queue_;
@@ -122,7 +125,10 @@ std::unique_ptr<PendingRestore> DiskTier::Begin(std::span<const TokenId> tokens,
   const int64_t gained = pages_known * page_tokens + match.tokens - tokens_known;
   if (gained <= page_tokens / 2) return nullptr;
   const double worth = std::max(static_cast<double>(gained) * token_seconds, kPatienceSeconds);
-  if (token_seconds > 0 && store_->RestoreSeconds(match) > worth) return nullptr;
+  if (token_seconds > 0 && store_->RestoreSeconds(match) > worth) {
+    ++left_on_disk_;
+    return nullptr;
+  }
   std::vector<kv::PageId> pages;
   for (size_t i = 0; i < match.pages.size(); ++i) {
     const kv::PageId page = allocate();

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "kv/disk_folder.h"
 #include "support/collecting_sink.h"
+#include "support/slow_file_system.h"
 #include "support/temp_dir.h"
 #include "support/toy_model.h"
 #include "support/toy_tokenizer.h"
@@ -37,7 +38,7 @@ class EngineDiskTest : public ::testing::Test {
       store.max_queued = static_cast<size_t>(pages / 2);
       store.warn = [this](const std::string& line) { warnings_.push_back(line); };
       Result<std::unique_ptr<kv::DiskStore>> opened =
-          kv::DiskStore::Open(store, ToyModel::Layout());
+          kv::DiskStore::Open(store, ToyModel::Layout(), *fs_);
       ASSERT_TRUE(opened.ok()) << opened.status();
       store_ = std::move(*opened);
       store_->WaitUntilListed();
@@ -74,6 +75,7 @@ class EngineDiskTest : public ::testing::Test {
   TempDir dir_;
   ToyModel model_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_ = MakeToyTokenizer();
+  FileSystem* fs_ = &FileSystem::Real();
   std::vector<std::string> warnings_;
   std::shared_ptr<kv::DiskStore> store_;
   std::unique_ptr<Engine> engine_;
@@ -140,6 +142,31 @@ TEST_F(EngineDiskTest, AnOverlappedRestoreThatFailsIsComputedAgain) {
     EXPECT_GE(warnings_.size(), 1u);
     EXPECT_TRUE(engine_->CheckIntegrity().ok()) << engine_->CheckIntegrity();
   }
+}
+
+TEST_F(EngineDiskTest, WhatIsSlowerToReadThanToComputeIsComputedAndCounted) {
+  const std::vector<TokenId> prompt = Prompt(200);
+  Start(1024);
+  Run(Greedy(prompt, 1));
+  engine_.reset();
+  store_.reset();
+  ac::testing::SlowFileSystem slow(std::chrono::milliseconds(10));
+  fs_ = &slow;
+  obs::Metrics metrics;
+  Start(64, {.metrics = &metrics});
+  Run(Greedy(Prompt(40, 50), 1));  // prices a token
+  for (int i = 0; i < 2; ++i) {
+    std::vector<TokenId> longer = prompt;
+    longer.insert(longer.end(), {1, static_cast<TokenId>(i)});
+    EXPECT_EQ(Run(Greedy(longer, 6))->tokens, model_.Continue(longer, 6));
+  }
+  const std::string text = metrics.RenderPrometheus();
+  const bool cut_off = text.find("anyclaude_kv_failed_restores_total 0\n") == std::string::npos;
+  const bool skipped = text.find("anyclaude_kv_skipped_restores_total 0\n") == std::string::npos;
+  EXPECT_TRUE(cut_off || skipped) << text;
+  EXPECT_TRUE(warnings_.empty()) << "slow is no damage: " << warnings_[0];
+  engine_.reset();
+  store_.reset();
 }
 
 TEST_F(EngineDiskTest, RestoredPagesAreSharedAndOnlyReadOnce) {

@@ -58,6 +58,9 @@ SequenceCache::SequenceCache(kv::PagePool pages, const tokenizer::Tokenizer& tok
   computed_ = prompt_tokens("computed");
   failed_restores_ = options.metrics->GetCounter(
       "anyclaude_kv_failed_restores_total", "Restores that met a damaged, missing or slow page");
+  skipped_restores_ = options.metrics->GetCounter(
+      "anyclaude_kv_skipped_restores_total",
+      "Prefixes left on the disk because computing them is faster than reading them");
   overlapped_restores_ = options.metrics->GetCounter("anyclaude_kv_overlapped_restores_total",
                                                      "Restores that ran beside computing the rest");
 }
@@ -156,9 +159,14 @@ void SequenceCache::Attach(Sequence& sequence, bool alone) {
   sequence.computed = pages * pool_.layout().page_tokens;
   // A state can only go on from where it was kept, which is known when all pages are there.
   const bool overlap = alone && state_bytes_ == 0;
+  const int64_t left_before = disk_.left_on_disk();
   sequence.restore = disk_.Begin(Reusable(sequence), pages, sequence.lease.tokens(), token_seconds_,
                                  overlap ? kv::RestoreOrder::kLayers : kv::RestoreOrder::kPages,
                                  [this] { return AllocatePage(); });
+  if (disk_.left_on_disk() != left_before) {
+    skipped_restores_.Add();
+    obs::Info("kv", "a prefix on the disk is computed: that is faster than reading it");
+  }
   if (sequence.restore != nullptr && overlap) {
     sequence.arriving = true;
     return TakeOverPages(sequence);
@@ -197,6 +205,11 @@ bool SequenceCache::SettleRestore(Sequence& sequence) {
   const size_t good = pending->restore->pages();
   if (good < wanted) {
     failed_restores_.Add();
+    // Damage was told by the store.
+    if (pending->restore->failure().empty()) {
+      obs::Warn("kv", "a restore was cut off: computing the rest is faster",
+                {{"pages", static_cast<int64_t>(good)}, {"of", static_cast<int64_t>(wanted)}});
+    }
     // Pages that the step may have added behind them go too: they say nothing without these.
     const size_t kept = pending->first_page + good;
     while (sequence.pages.size() > kept) {

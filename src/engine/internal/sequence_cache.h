@@ -108,6 +108,7 @@ class SequenceCache {
   obs::Counter from_disk_;
   obs::Counter computed_;
   obs::Counter failed_restores_;
+  obs::Counter skipped_restores_;
   obs::Counter overlapped_restores_;
 };
 
