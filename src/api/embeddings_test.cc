@@ -25,8 +25,8 @@ TEST(EmbeddingsTest, InputIsATextTokensOrAListOfEither) {
 
 TEST(EmbeddingsTest, WhatIsWrongIsNamedByItsPath) {
   const std::pair<const char*, const char*> cases[] = {
-      {R"({"input":"x"})", "model: is required"},
-      {R"({"model":"m"})", "input: is required"},
+      {R"({"input":"x"})", "model: field required"},
+      {R"({"model":"m"})", "input: field required"},
       {R"({"model":"m","input":""})", "input: is empty"},
       {R"({"model":"m","input":[]})", "input: is empty"},
       {R"({"model":"m","input":["a",""]})", "input.1: is empty"},
@@ -48,7 +48,7 @@ TEST(EmbeddingsTest, WhatIsWrongIsNamedByItsPath) {
 TEST(EmbeddingsTest, VectorsAreNumbersOrBase64OfLittleEndianFloats) {
   EmbeddingRequest request{.model = "m", .inputs = {}};
   const std::string numbers = EncodeEmbeddings(request, {{0.5f, -1.0f}}, 3);
-  EXPECT_NE(numbers.find("[5E-1,-1E0]"), std::string::npos) << numbers;
+  EXPECT_NE(numbers.find("[0.5,-1]"), std::string::npos) << numbers;
   EXPECT_NE(numbers.find(R"("usage":{"prompt_tokens":3,"total_tokens":3})"), std::string::npos);
   request.base64 = true;
   const std::string text = EncodeEmbeddings(request, {{0.5f, -1.0f}, {1.0f}}, 3);
