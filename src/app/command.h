@@ -41,4 +41,24 @@ inline void AddKvTypeOption(CLI::App* command, std::string* type) {
   command->add_option("--kv-type", *type, "KV cache element type: auto, bf16, q8 or f32");
 }
 
+// Shared by the commands that guess ahead. What was given becomes settings.
+struct SpeculationFlags {
+  std::string mode;
+  std::string draft_model;
+
+  Status Apply(Config* config) const {
+    if (!mode.empty()) AC_RETURN_IF_ERROR(config->SetFlag("speculation", mode));
+    if (draft_model.empty()) return OkStatus();
+    return config->SetFlag("draft_model", draft_model);
+  }
+};
+
+inline void AddSpeculationOptions(CLI::App* command, SpeculationFlags* flags) {
+  command->add_option(
+      "--speculation", flags->mode,
+      "Guess tokens ahead, which never changes the text: auto, ngram, draft or off");
+  command->add_option("--draft-model", flags->draft_model,
+                      "A smaller model with the same vocabulary that guesses ahead");
+}
+
 }  // namespace ac::app

@@ -9,6 +9,7 @@
 
 #include "cpu/topology.h"
 #include "engine/kv_fingerprint.h"
+#include "engine/load_draft.h"
 #include "engine/load_tokenizer.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
@@ -50,7 +51,7 @@ Result<kv::PagePool> MakePages(const engine::LoadedModel& model, const Config& c
   return model.MakePages(budget);
 }
 
-Result<engine::EngineOptions> EngineOptionsFrom(const Config& config) {
+Result<engine::EngineOptions> EngineOptionsFrom(const Config& config, engine::LoadedModel* draft) {
   engine::EngineOptions options;
   options.metrics = &obs::Metrics::Default();
   options.queue_timeout_seconds = static_cast<double>(config.Integer("engine.queue_timeout_s"));
@@ -60,11 +61,19 @@ Result<engine::EngineOptions> EngineOptionsFrom(const Config& config) {
     options.speculation = engine::Speculation::kAuto;
   } else if (speculation == "ngram") {
     options.speculation = engine::Speculation::kNgram;
+  } else if (speculation == "draft") {
+    if (draft == nullptr) {
+      return InvalidArgument("[config] speculation draft needs a draft_model (--draft-model FILE)");
+    }
+    options.speculation = engine::Speculation::kDraft;
   } else if (speculation == "off") {
     options.speculation = engine::Speculation::kOff;
   } else {
-    return InvalidArgument("[config] speculation takes auto, ngram or off, not \"" + speculation +
-                           "\"");
+    return InvalidArgument("[config] speculation takes auto, ngram, draft or off, not \"" +
+                           speculation + "\"");
+  }
+  if (draft != nullptr) {
+    AC_ASSIGN_OR_RETURN(options.draft, engine::MakeDraftModel(*draft));
   }
   return options;
 }
@@ -83,12 +92,18 @@ Result<OpenedModel> OpenModel(const Config& config, const std::string& requested
   const std::string warning =
       weights::MemoryWarning(opened.loaded->file(), cpu::HostTopology().memory_available);
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  if (!config.Text("draft_model").empty()) {
+    AC_ASSIGN_OR_RETURN(const ResolvedModel draft,
+                        ResolveModel(config, config.Text("draft_model"), FileSystem::Real()));
+    options.context_length = 0;
+    AC_ASSIGN_OR_RETURN(opened.draft, engine::LoadDraft(draft.path, options, *opened.loaded));
+  }
   return opened;
 }
 
 Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& config) const {
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, MakePages(*loaded, config, std::nullopt));
-  AC_ASSIGN_OR_RETURN(engine::EngineOptions options, EngineOptionsFrom(config));
+  AC_ASSIGN_OR_RETURN(engine::EngineOptions options, EngineOptionsFrom(config, draft.get()));
   const int64_t megabytes = config.Integer("kv.disk_mb");
   if (config.Boolean("kv.disk") && megabytes > 0) {
     Result<std::shared_ptr<kv::DiskStore>> disk = engine::OpenDiskStore(
@@ -105,7 +120,7 @@ Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeEngine(const Config& co
 
 Result<std::unique_ptr<engine::Engine>> OpenedModel::MakeOneShotEngine(const Config& config) const {
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, MakePages(*loaded, config, kv::KvType::kF32));
-  AC_ASSIGN_OR_RETURN(const engine::EngineOptions options, EngineOptionsFrom(config));
+  AC_ASSIGN_OR_RETURN(const engine::EngineOptions options, EngineOptionsFrom(config, draft.get()));
   return std::make_unique<engine::Engine>(*loaded, loaded->tokenizer(), std::move(pages), options);
 }
 

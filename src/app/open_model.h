@@ -1,5 +1,5 @@
-// Opening a model for a command: path, weights, tokenizer, engine, with what the user should know
-// printed on stderr.
+// Opening a model for a command, and its draft model: path, weights, tokenizer, engine, with what
+// the user should know printed on stderr.
 #pragma once
 
 #include <memory>
@@ -16,6 +16,7 @@ namespace ac::app {
 struct OpenedModel {
   ResolvedModel resolved;
   std::unique_ptr<engine::LoadedModel> loaded;
+  std::unique_ptr<engine::LoadedModel> draft;  // null: none is configured
 
   // A new engine over this model with the configured KV budget, in memory and (kv.disk) on disk.
   Result<std::unique_ptr<engine::Engine>> MakeEngine(const Config& config) const;

@@ -61,6 +61,7 @@ struct RunningServer::Parts {
     options.display_name = file.config().name.empty() ? opened.resolved.name : file.config().name;
     options.sampling = engine::RecommendedSampling(file.config().architecture, source.gguf);
     options.turn_log_folder = config.HomePath("turns");
+    options.metrics = &obs::Metrics::Default();
     local = std::make_unique<backend::LocalBackend>(*engine, opened.loaded->tokenizer(),
                                                     std::move(prompts), options);
     obs::Info("serve", opened.loaded->kernel_choice(), {{"threads", opened.loaded->threads()}});

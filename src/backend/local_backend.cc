@@ -66,6 +66,14 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       early_starts_(options_.start_patience),
       preparation_(options_.preparation_threads) {
   preparation_.Post([this] { grammars_.Prepare(); });
+  if (options_.metrics != nullptr) {
+    const auto counter = [this](const char* outcome) {
+      return options_.metrics->GetCounter("anyclaude_repeated_calls_total",
+                                          "Tool calls that were the same for the third time.",
+                                          {{"outcome", outcome}});
+    };
+    repetitions_ = {.resampled = counter("resampled"), .let_through = counter("let_through")};
+  }
   if (options_.turn_log_folder.empty()) return;
   const Hash128 vocabulary = prompt::VocabularyHash(tokenizer_);
   const std::string path = JoinPath(options_.turn_log_folder, vocabulary.ToHex() + ".log");
@@ -102,6 +110,8 @@ void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
     const auto count = static_cast<int64_t>(prompt->tokens.size());
     places = PlacesOf(prompt->parts, count);
     call.Describe(std::move(prompt->parts), count);
+    format.repeated = chat::FindRepeatedCall(request.messages);
+    call.CountRepetitions(&repetitions_);
     prompts.push_back(std::move(prompt->tokens));
     call.Diagnose(&diagnosis_, request.previous_message_id, DigestOf(request));
     call.ListenToTurns(prompt->opening,

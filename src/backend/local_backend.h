@@ -12,6 +12,7 @@
 #include "backend/backend.h"
 #include "backend/cache_diagnosis.h"
 #include "backend/early_starts.h"
+#include "backend/local_call.h"
 #include "backend/reply_grammar.h"
 #include "backend/task_queue.h"
 #include "backend/text_tools.h"
@@ -19,6 +20,7 @@
 #include "base/mutex.h"
 #include "chat/ids.h"
 #include "engine/engine.h"
+#include "obs/metrics.h"
 #include "prompt/generated_turns.h"
 #include "prompt/prompt_builder.h"
 #include "prompt/turn_log.h"
@@ -26,8 +28,6 @@
 #include "toolcall/toolcall.h"
 
 namespace ac::backend {
-
-class LocalCall;
 
 struct LocalOptions {
   std::string model_id;  // "qwen2.5-coder-7b-q4_k_m"
@@ -39,6 +39,7 @@ struct LocalOptions {
   Nanos start_patience = std::chrono::milliseconds(15);
   // Where generated turns are kept over restarts, a file per vocabulary; empty: in memory only.
   std::string turn_log_folder;
+  obs::Metrics* metrics = nullptr;  // must outlive the backend
 };
 
 class LocalBackend : public Backend, public TextTools {
@@ -71,6 +72,7 @@ class LocalBackend : public Backend, public TextTools {
   ReplyGrammars grammars_;
   prompt::GeneratedTurns turns_;
   CacheDiagnosis diagnosis_;
+  RepetitionCounters repetitions_;
   Mutex log_mutex_;
   std::unique_ptr<prompt::TurnLog> turn_log_ AC_GUARDED_BY(log_mutex_);  // null: none
   EarlyStarts early_starts_;

@@ -325,5 +325,132 @@ TEST_F(LocalBackendTest, CountsTokensExactlyWithoutGenerating) {
   EXPECT_EQ(model_.steps, 0);
 }
 
+// Writes one call, and a different one only by a draw that is not greedy.
+class StubbornModel : public ToyModel {
+ public:
+  StubbornModel() : ToyModel(257, 4096) {}
+  void WriteLogits(std::span<const int32_t> seen, float* logits) const override {
+    std::fill_n(logits, vocab_size(), -30.0f);
+    std::string text;
+    for (const int32_t token : seen) text += token < 256 ? static_cast<char>(token) : '\0';
+    const std::string opening = "<|im_start|>assistant\n";
+    const std::string reply = text.substr(text.rfind(opening) + opening.size());
+    logits[ac::testing::kToyEndToken] = 0;
+    const auto wants = [&](const std::string& call, float logit) {
+      if (call.size() <= reply.size() || !call.starts_with(reply)) return;
+      float& next = logits[static_cast<unsigned char>(call[reply.size()])];
+      next = std::max(next, logit);
+    };
+    wants(Call("a.txt"), 30);
+    if (open_minded) wants(Call("b.txt"), 29);
+  }
+  static std::string Call(const std::string& path) {
+    return "Looking.\n<tool_call>\n{\"name\": \"Read\", \"arguments\": {\"path\": \"" + path +
+           "\"}}\n</tool_call>";
+  }
+  bool open_minded = true;
+};
+
+class RepeatedCallTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto pool = kv::PagePool::Create(ToyModel::Layout(), 1024);
+    ASSERT_TRUE(pool.ok());
+    engine_ = std::make_unique<engine::Engine>(model_, *tokenizer_, std::move(pool).value(),
+                                               engine::EngineOptions{});
+    auto prompts = prompt::PromptBuilder::Create(*tokenizer_, "", "");
+    ASSERT_TRUE(prompts.ok()) << prompts.status();
+    backend_ = std::make_unique<LocalBackend>(
+        *engine_, *tokenizer_, std::move(prompts).value(),
+        LocalOptions{.model_id = "toy", .ids = &ids_, .metrics = &metrics_});
+  }
+  // After so many equal calls.
+  static chat::ChatRequest AskAfter(int calls) {
+    chat::ChatRequest request = Ask("read it");
+    request.max_tokens = 300;
+    request.sampling.seed = 11;
+    request.tools = {{.name = "Read",
+                      .input_schema = R"({"type":"object","properties":{"path":{"type":"string"}},
+                                          "required":["path"]})"}};
+    for (int i = 0; i < calls; ++i) {
+      const std::string id = "toolu_" + std::to_string(i);
+      request.messages.push_back(
+          {.role = chat::Role::kAssistant,
+           .blocks = {{.value = chat::ToolUse{
+                           .id = id, .name = "Read", .input = R"({"path": "a.txt"})"}}}});
+      chat::ToolResult result{.tool_use_id = id};
+      result.content = {{.value = chat::Text{"not found"}}};
+      request.messages.push_back(
+          {.role = chat::Role::kUser, .blocks = {{.value = std::move(result)}}});
+    }
+    return request;
+  }
+  std::vector<chat::ChatEvent> Run(chat::ChatRequest request) {
+    auto sink = std::make_shared<CollectingChatSink>();
+    const auto call = backend_->Start(std::move(request), sink);
+    EXPECT_TRUE(sink->Wait());
+    reply_ = sink->reply();
+    return sink->events();
+  }
+  std::string Input() const {
+    for (const chat::Block& block : reply_.choices.at(0).blocks) {
+      if (const auto* use = block.As<chat::ToolUse>()) return chat::CanonicalJson(use->input);
+    }
+    return "no call";
+  }
+  static std::vector<std::string> Notes(const std::vector<chat::ChatEvent>& events) {
+    for (const chat::ChatEvent& event : events) {
+      if (const auto* delta = event.As<chat::MessageDelta>()) return delta->notes;
+    }
+    return {};
+  }
+  double Count(const char* outcome) {
+    return metrics_.GetCounter("anyclaude_repeated_calls_total", "", {{"outcome", outcome}})
+        .value();
+  }
+
+  StubbornModel model_;
+  obs::Metrics metrics_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_ = ac::testing::MakeToyTokenizer();
+  chat::SequenceIds ids_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<LocalBackend> backend_;
+  chat::Reply reply_;
+};
+
+TEST_F(RepeatedCallTest, TheSecondEqualCallPasses) {
+  EXPECT_TRUE(Notes(Run(AskAfter(1))).empty());
+  EXPECT_EQ(Input(), R"({"path":"a.txt"})");
+}
+
+TEST_F(RepeatedCallTest, TheThirdEqualCallIsSampledAgainAndReported) {
+  const auto events = Run(AskAfter(2));
+  ASSERT_TRUE(reply_.complete) << reply_.error;
+  EXPECT_EQ(Input(), R"({"path":"b.txt"})");
+  EXPECT_EQ(chat::JoinText(reply_.choices[0].blocks, "").substr(0, 8), "Looking.");
+  EXPECT_EQ(reply_.choices[0].stop_reason, chat::StopReason::kToolUse);
+  EXPECT_GE(Count("resampled"), 1);
+  EXPECT_EQ(Count("let_through"), 0);
+  EXPECT_EQ(Notes(events).size(), static_cast<size_t>(Count("resampled")));
+  // Told once: the text before the call, and one call.
+  int blocks = 0;
+  for (const auto& event : events) blocks += event.As<chat::BlockStart>() != nullptr ? 1 : 0;
+  EXPECT_EQ(blocks, 2);
+  // What the client got is what it pays for: the tokens are bytes here, the last one is the end.
+  EXPECT_EQ(reply_.usage.output_tokens,
+            static_cast<int64_t>(StubbornModel::Call("b.txt").size()) + 1);
+}
+
+TEST_F(RepeatedCallTest, AModelThatKnowsNothingElseIsLetThrough) {
+  model_.open_minded = false;
+  const auto events = Run(AskAfter(2));
+  ASSERT_TRUE(reply_.complete) << reply_.error;
+  EXPECT_EQ(Input(), R"({"path":"a.txt"})");
+  EXPECT_EQ(Count("resampled"), 3);
+  EXPECT_EQ(Count("let_through"), 1);
+  EXPECT_EQ(Notes(events).size(), 4u);
+  EXPECT_TRUE(engine_->CheckIntegrity().ok());
+}
+
 }  // namespace
 }  // namespace ac::backend

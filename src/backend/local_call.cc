@@ -1,27 +1,40 @@
 #include "backend/local_call.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "backend/prompt_places.h"
 #include "base/utf8.h"
+#include "obs/log.h"
 
 namespace ac::backend {
+namespace {
+
+// Tries after the first one when a reply repeats a call.
+constexpr int kMaxAttempts = 3;
+
+}  // namespace
 
 // Receives one generation's tokens on the engine thread.
 class LocalCall::ChoiceSink : public engine::TokenSink {
  public:
-  ChoiceSink(std::shared_ptr<LocalCall> call, int choice)
-      : call_(std::move(call)), choice_(choice) {}
+  ChoiceSink(std::shared_ptr<LocalCall> call, int choice, int attempt)
+      : call_(std::move(call)), choice_(choice), attempt_(attempt) {}
 
   void OnStart(const engine::CacheReport& report) override { call_->OnStart(report); }
   void OnProgress(int64_t done, int64_t total) override { call_->OnProgress(choice_, done, total); }
-  void OnToken(const engine::TokenEvent& event) override { call_->OnToken(choice_, event); }
-  void OnFinish(const engine::FinishInfo& info) override { call_->OnFinish(choice_, info); }
+  void OnToken(const engine::TokenEvent& event) override {
+    call_->OnToken(choice_, attempt_, event);
+  }
+  void OnFinish(const engine::FinishInfo& info) override {
+    call_->OnFinish(choice_, attempt_, info);
+  }
 
  private:
   const std::shared_ptr<LocalCall> call_;
   const int choice_;
+  const int attempt_;
 };
 
 void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector<int32_t>> prompts,
@@ -33,19 +46,30 @@ void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector
   const auto shared_format = std::make_shared<const ReplyFormat>(std::move(format));
   const size_t per_prompt = static_cast<size_t>(request.n);
   for (size_t i = 0; i < prompts.size() * per_prompt; ++i) {
-    replies_.emplace_back(static_cast<int>(i), shared_format, ids_);
+    choices_.push_back({.reply = ReplyStream(static_cast<int>(i), shared_format, ids_)});
   }
-  sampled_.resize(replies_.size());
   prompt_tokens_ = prompts.empty() ? 0 : static_cast<int64_t>(prompts.front().size());
-  for (size_t i = 0; i < replies_.size(); ++i) {
+  for (size_t i = 0; i < choices_.size(); ++i) {
     engine::GenerateRequest generate = settings;
     generate.prompt = prompts[i / per_prompt];
     generate.sampling.seed += i;  // replies to one prompt must differ
-    Result<engine::RequestId> id = engine_.Submit(
-        std::move(generate), std::make_shared<ChoiceSink>(shared_from_this(), static_cast<int>(i)));
+    if (shared_format->repeated) choices_[i].settings = generate;
+    Result<engine::RequestId> id = SubmitChoice(static_cast<int>(i), std::move(generate));
     if (!id.ok()) return FailLocked(id.status());
-    requests_.push_back(*id);
   }
+}
+
+Result<engine::RequestId> LocalCall::SubmitChoice(int choice, engine::GenerateRequest generate) {
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  Result<engine::RequestId> id = engine_.Submit(
+      std::move(generate), std::make_shared<ChoiceSink>(shared_from_this(), choice, state.attempt));
+  if (id.ok()) state.request = *id;
+  return id;
+}
+
+void LocalCall::CountRepetitions(const RepetitionCounters* counters) {
+  MutexLock lock(mutex_);
+  repetitions_ = counters;
 }
 
 void LocalCall::ListenToTurns(std::string opening, TurnListener listener) {
@@ -93,9 +117,10 @@ chat::PromptFacts LocalCall::FactsOf(const engine::CacheReport& report) const {
 
 // Listeners only take a copy: this is the engine thread.
 void LocalCall::TellTurn(int choice) {
-  prompt::GeneratedTurn turn = replies_[static_cast<size_t>(choice)].told();
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  prompt::GeneratedTurn turn = state.reply.told();
   turn.opening = opening_;
-  turn.tokens = std::move(sampled_[static_cast<size_t>(choice)]);
+  turn.tokens = std::move(state.sampled);
   turn_listener_(std::move(turn));
 }
 
@@ -110,13 +135,13 @@ void LocalCall::FailLocked(const Status& status) {
       status.code() == Code::kOverloaded ? engine_.stats().retry_after_s : 0;
   Emit({.value = chat::Error{.status = status, .retry_after_s = retry_after}});
   sink_ = nullptr;
-  for (const engine::RequestId id : requests_) engine_.Cancel(id);
+  for (const Choice& choice : choices_) engine_.Cancel(choice.request);
 }
 
 void LocalCall::Detach() {
   MutexLock lock(mutex_);
   sink_ = nullptr;
-  for (const engine::RequestId id : requests_) engine_.Cancel(id);
+  for (const Choice& choice : choices_) engine_.Cancel(choice.request);
 }
 
 void LocalCall::Emit(chat::ChatEvent event) { sink_->OnEvent(std::move(event)); }
@@ -170,29 +195,78 @@ void LocalCall::OnProgress(int choice, int64_t done, int64_t total) {
   Emit({.value = chat::Ping{.prompt_done = done, .prompt_total = total}});
 }
 
-void LocalCall::OnToken(int choice, const engine::TokenEvent& event) {
+void LocalCall::OnToken(int choice, int attempt, const engine::TokenEvent& event) {
   MutexLock lock(mutex_);
-  if (sink_ == nullptr) return;
-  ReplyStream& reply = replies_[static_cast<size_t>(choice)];
-  if (turn_listener_) sampled_[static_cast<size_t>(choice)].push_back(event.id);
-  if (!wants_logprobs_) return EmitAll(reply.Token(event));
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  if (sink_ == nullptr || attempt != state.attempt) return;
+  state.sampled.push_back(event.id);
+  if (!wants_logprobs_) {
+    EmitAll(state.reply.Token(event));
+    return SettleRepetition(choice);
+  }
   chat::TokenLogprob logprob{.token = std::string(tokenizer_.TokenBytes(event.id)),
                              .logprob = static_cast<double>(event.logprobs.chosen)};
   for (const engine::TokenLogprob& entry : event.logprobs.top) {
     logprob.top.emplace_back(tokenizer_.TokenBytes(entry.id), static_cast<double>(entry.logprob));
   }
-  EmitAll(reply.Token(event, &logprob));
+  EmitAll(state.reply.Token(event, &logprob));
+  SettleRepetition(choice);
 }
 
-void LocalCall::OnFinish(int choice, const engine::FinishInfo& info) {
-  MutexLock lock(mutex_);
-  if (sink_ == nullptr) return;
-  if (info.reason == engine::FinishReason::kFailed ||
-      info.reason == engine::FinishReason::kCancelled) {
-    return FailLocked(info.status);
+// A call that is the same for the third time: tries again what was not told yet, and lets it
+// through when that does not help.
+void LocalCall::SettleRepetition(int choice) {
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  if (!state.reply.repeats()) return;
+  const bool again = TryAgain(choice);
+  if (repetitions_ != nullptr) {
+    (again ? repetitions_->resampled : repetitions_->let_through).Add();
   }
-  usage_.output_tokens += info.output_tokens;
-  std::vector<chat::ChatEvent> events = replies_[static_cast<size_t>(choice)].Finish(info, usage_);
+  state.notes.emplace_back(again
+                               ? "the reply repeated the last two calls; it was sampled again"
+                               : "the reply repeats the last two calls; other tries did the same");
+  obs::Warn("backend", state.notes.back(), {{"attempt", state.attempt}});
+  if (!again) EmitAll(state.reply.LetThrough());
+}
+
+bool LocalCall::TryAgain(int choice) {
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  const size_t told = state.reply.told_tokens();
+  const std::span<const int32_t> kept = std::span(state.sampled).first(told);
+  size_t bytes = 0;
+  for (const int32_t token : kept) bytes += tokenizer_.TokenBytes(token).size();
+  // Text that the engine still holds back behind the last told token would be lost.
+  if (state.attempt == kMaxAttempts || bytes != state.reply.told_text().size()) return false;
+  engine::GenerateRequest generate = state.settings;
+  generate.prompt.insert(generate.prompt.end(), kept.begin(), kept.end());
+  if (generate.max_tokens > 0) generate.max_tokens -= static_cast<int64_t>(told);
+  if (generate.constraint != nullptr) {
+    std::unique_ptr<engine::TokenConstraint> constraint = generate.constraint->Fork();
+    for (const int32_t token : kept) {
+      if (!constraint->Accept(token)) return false;
+    }
+    generate.constraint = std::move(constraint);
+  }
+  ++state.attempt;
+  // Another draw, from the model's own distribution at least: a greedy one would come out the same.
+  constexpr uint64_t kSeedStep = 0x9e3779b97f4a7c15u;
+  generate.sampling.seed += kSeedStep * static_cast<uint64_t>(state.attempt);
+  generate.sampling.temperature = std::max(1.0, generate.sampling.temperature);
+  const engine::RequestId before = state.request;
+  if (!SubmitChoice(choice, std::move(generate)).ok()) {
+    --state.attempt;
+    return false;
+  }
+  engine_.Cancel(before);
+  state.kept_tokens = static_cast<int64_t>(told);
+  state.sampled.resize(told);
+  state.reply.Rewind();
+  return true;
+}
+
+void LocalCall::EmitFinish(int choice, const engine::FinishInfo& info, const chat::Usage& usage) {
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  std::vector<chat::ChatEvent> events = state.reply.Finish(info, usage, state.notes);
   for (chat::ChatEvent& event : events) {
     auto* delta = std::get_if<chat::MessageDelta>(&event.value);
     if (delta == nullptr || choice != 0) continue;
@@ -202,9 +276,33 @@ void LocalCall::OnFinish(int choice, const engine::FinishInfo& info) {
     delta->prompt->decode_ms = Seconds(info.decode) * 1e3;
   }
   EmitAll(std::move(events));
+}
+
+void LocalCall::OnFinish(int choice, int attempt, const engine::FinishInfo& info) {
+  MutexLock lock(mutex_);
+  Choice& state = choices_[static_cast<size_t>(choice)];
+  if (sink_ == nullptr || attempt != state.attempt) return;
+  if (info.reason == engine::FinishReason::kFailed ||
+      info.reason == engine::FinishReason::kCancelled) {
+    return FailLocked(info.status);
+  }
+  chat::Usage usage = usage_;
+  usage.output_tokens += state.kept_tokens + info.output_tokens;
+  EmitFinish(choice, info, usage);
+  if (state.reply.repeats()) {
+    SettleRepetition(choice);
+    if (state.attempt != attempt) return;
+    EmitFinish(choice, info, usage);
+  }
+  usage_ = usage;
+  if (state.reply.told().call_ids.empty() && state.reply.may_call() &&
+      toolcall::MentionsCall(state.reply.told().text)) {
+    obs::Warn("toolcall", "a reply writes about a call, or a call in it could not be read",
+              {{"text_bytes", static_cast<int64_t>(state.reply.told().text.size())}});
+  }
   // A stop string is in the tokens but was never told: such a turn is rendered when it comes back.
   if (turn_listener_ && info.reason != engine::FinishReason::kStopString) TellTurn(choice);
-  if (++finished_ < replies_.size()) return;
+  if (++finished_ < choices_.size()) return;
   Emit({.value = chat::MessageStop{}});
   sink_ = nullptr;
 }

@@ -16,11 +16,18 @@
 #include "chat/event.h"
 #include "chat/ids.h"
 #include "engine/engine.h"
+#include "obs/metrics.h"
 #include "prompt/generated_turns.h"
 #include "prompt/prompt_parts.h"
 #include "tokenizer/tokenizer.h"
 
 namespace ac::backend {
+
+// Calls that a reply repeated once more than it should (chat/repeated_call.h).
+struct RepetitionCounters {
+  obs::Counter resampled;    // thrown away and generated again
+  obs::Counter let_through;  // still the same after every try
+};
 
 // What became of a finished reply, to be found again when the client sends it back.
 using TurnListener = std::function<void(prompt::GeneratedTurn)>;
@@ -44,6 +51,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   // is heard. Nothing when it has begun, or when it must carry a diagnosis that only the engine can
   // give.
   void BeginEarly();
+  // Before Submit: counts what became of calls that were repeated.
+  void CountRepetitions(const RepetitionCounters* counters);
   // One Error event, then nothing.
   void Fail(const Status& status);
   // The caller is gone: nothing is emitted any more, the engine stops its work.
@@ -51,13 +60,29 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
 
  private:
   class ChoiceSink;
+  // One of the n replies.
+  struct Choice {
+    ReplyStream reply;
+    engine::GenerateRequest settings{};  // as submitted; kept where a repetition is looked for
+    engine::RequestId request = 0;
+    std::vector<int32_t> sampled{};  // its tokens
+    int attempt = 0;
+    int64_t kept_tokens = 0;  // of earlier attempts
+    std::vector<std::string> notes{};
+  };
 
   void OnStart(const engine::CacheReport& report);
   void OnProgress(int choice, int64_t done, int64_t total);
-  void OnToken(int choice, const engine::TokenEvent& event);
-  void OnFinish(int choice, const engine::FinishInfo& info);
   chat::PromptFacts FactsOf(const engine::CacheReport& report) const AC_REQUIRES(mutex_);
   void Begin(chat::MessageStart start) AC_REQUIRES(mutex_);
+  void OnToken(int choice, int attempt, const engine::TokenEvent& event);
+  void OnFinish(int choice, int attempt, const engine::FinishInfo& info);
+  Result<engine::RequestId> SubmitChoice(int choice, engine::GenerateRequest generate)
+      AC_REQUIRES(mutex_);
+  void EmitFinish(int choice, const engine::FinishInfo& info, const chat::Usage& usage)
+      AC_REQUIRES(mutex_);
+  void SettleRepetition(int choice) AC_REQUIRES(mutex_);
+  bool TryAgain(int choice) AC_REQUIRES(mutex_);
   void Emit(chat::ChatEvent event) AC_REQUIRES(mutex_);
   void EmitAll(std::vector<chat::ChatEvent> events) AC_REQUIRES(mutex_);
   void TellTurn(int choice) AC_REQUIRES(mutex_);
@@ -69,9 +94,8 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
 
   Mutex mutex_;
   std::shared_ptr<chat::ChatSink> sink_ AC_GUARDED_BY(mutex_);  // null once over or detached
-  std::vector<ReplyStream> replies_ AC_GUARDED_BY(mutex_);
-  std::vector<engine::RequestId> requests_ AC_GUARDED_BY(mutex_);
-  std::vector<std::vector<int32_t>> sampled_ AC_GUARDED_BY(mutex_);  // tokens of each reply
+  std::vector<Choice> choices_ AC_GUARDED_BY(mutex_);
+  const RepetitionCounters* repetitions_ AC_GUARDED_BY(mutex_) = nullptr;
   std::string opening_ AC_GUARDED_BY(mutex_);
   TurnListener turn_listener_ AC_GUARDED_BY(mutex_);
   CacheDiagnosis* diagnosis_ AC_GUARDED_BY(mutex_) = nullptr;

@@ -1,5 +1,6 @@
 #include "backend/reply_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ac::backend {
@@ -51,39 +52,50 @@ ReplyFormat ReplyFormat::ForChat(const chat::ChatRequest& request, toolcall::Fam
 
 ReplyStream::ReplyStream(int choice, std::shared_ptr<const ReplyFormat> format, chat::IdSource& ids)
     : choice_(choice), format_(std::move(format)), ids_(&ids) {
-  if (!format_->raw) {
-    parser_ = toolcall::MakeParser(
-        format_->family, {.tools = format_->tools, .thinking_open = format_->thinking_open});
-  }
+  if (!format_->raw) MakeParser();
+  if (format_->repeated) guard_ = Guard::kWatches;
+}
+
+void ReplyStream::MakeParser() {
+  parser_ = toolcall::MakeParser(
+      format_->family, {.tools = format_->tools, .thinking_open = format_->thinking_open});
 }
 
 std::vector<chat::ChatEvent> ReplyStream::Token(const engine::TokenEvent& event,
                                                 const chat::TokenLogprob* logprob) {
   Events out;
   if (logprob != nullptr) logprobs_.push_back(*logprob);
+  ++tokens_;
   Feed(event.text, &out);
   return out;
 }
 
 std::vector<chat::ChatEvent> ReplyStream::Finish(const engine::FinishInfo& info,
-                                                 const chat::Usage& usage) {
+                                                 const chat::Usage& usage,
+                                                 std::vector<std::string> notes) {
   Events out;
-  Feed(info.text, &out);
-  if (parser_ != nullptr) {
-    std::vector<Event> parsed;
-    parser_->Finish(WasCut(info.reason), &parsed);
-    Apply(parsed, &out);
+  if (!std::exchange(parsed_all_, true)) {
+    Feed(info.text, &out);
+    if (parser_ != nullptr) {
+      std::vector<Event> parsed;
+      parser_->Finish(WasCut(info.reason), &parsed);
+      Apply(parsed, &out);
+    }
   }
+  if (repeats()) return out;
+  if (guard_ == Guard::kHolds) out = LetThrough();  // cut: it will not be the same any more
   CloseBlock(&out);
   Push(chat::MessageDelta{.stop_reason = StopReasonOf(info, called_tool_),
                           .stop_sequence = info.stop_string,
-                          .usage = usage},
+                          .usage = usage,
+                          .notes = std::move(notes)},
        &out);
   return out;
 }
 
 void ReplyStream::Feed(std::string_view text, Events* out) {
   if (text.empty()) return;
+  if (guard_ != Guard::kOff) fed_ += text;
   if (parser_ == nullptr) return AddText(text, out);
   std::vector<Event> parsed;
   parser_->Feed(text, &parsed);
@@ -91,27 +103,86 @@ void ReplyStream::Feed(std::string_view text, Events* out) {
 }
 
 void ReplyStream::Apply(const std::vector<Event>& parsed, Events* out) {
+  // All of one token is held, also the text before the call: it comes again with another try.
+  if (guard_ == Guard::kWatches &&
+      std::any_of(parsed.begin(), parsed.end(), [this](const Event& event) {
+        return event.kind == Event::Kind::kCallStart && event.text == format_->repeated->tool;
+      })) {
+    guard_ = Guard::kHolds;
+  }
   for (const Event& event : parsed) {
-    switch (event.kind) {
-      case Event::Kind::kText:
-        AddText(event.text, out);
-        break;
-      case Event::Kind::kThinking:
-        AddThinking(event.text, out);
-        break;
-      case Event::Kind::kCallStart:
-        called_tool_ = true;
-        told_.call_ids.push_back(ids_->Next(chat::kToolUseIdPrefix));
-        OpenBlock(Open::kTool,
-                  {.value = chat::ToolUse{.id = told_.call_ids.back(), .name = event.text}}, out);
-        break;
-      case Event::Kind::kArgsDelta:
-        Push(chat::ToolArgsDelta{.index = index_, .partial_json = event.text}, out);
-        break;
-      case Event::Kind::kCallEnd:
-        CloseBlock(out);
-        break;
+    if (guard_ == Guard::kHolds || guard_ == Guard::kRepeats) {
+      Hold(event, out);
+    } else {
+      Tell(event, out);
     }
+  }
+  if (guard_ == Guard::kWatches && !out->empty()) {
+    told_tokens_ = tokens_;
+    told_bytes_ = fed_.size();
+  }
+}
+
+void ReplyStream::Hold(const Event& event, Events* out) {
+  held_.push_back(event);
+  if (guard_ == Guard::kRepeats || event.kind != Event::Kind::kCallEnd) return;
+  std::string tool;
+  std::string input;
+  for (const Event& held : held_) {
+    if (held.kind == Event::Kind::kCallStart) {
+      tool = held.text;
+      input.clear();
+    }
+    if (held.kind == Event::Kind::kArgsDelta) input += held.text;
+  }
+  if (format_->repeated->Is(tool, input)) {
+    guard_ = Guard::kRepeats;
+    return;
+  }
+  if (tool != format_->repeated->tool) return;  // the suspicious one comes behind it
+  for (const Event& held : std::exchange(held_, {})) Tell(held, out);
+  guard_ = Guard::kWatches;
+}
+
+void ReplyStream::Rewind() {
+  fed_.resize(told_bytes_);
+  tokens_ = told_tokens_;
+  held_.clear();
+  logprobs_.clear();
+  parsed_all_ = false;
+  guard_ = Guard::kWatches;
+  MakeParser();
+  std::vector<Event> known;  // and told already
+  parser_->Feed(fed_, &known);
+}
+
+std::vector<chat::ChatEvent> ReplyStream::LetThrough() {
+  Events out;
+  for (const Event& held : std::exchange(held_, {})) Tell(held, &out);
+  guard_ = Guard::kOff;
+  return out;
+}
+
+void ReplyStream::Tell(const Event& event, Events* out) {
+  switch (event.kind) {
+    case Event::Kind::kText:
+      AddText(event.text, out);
+      break;
+    case Event::Kind::kThinking:
+      AddThinking(event.text, out);
+      break;
+    case Event::Kind::kCallStart:
+      called_tool_ = true;
+      told_.call_ids.push_back(ids_->Next(chat::kToolUseIdPrefix));
+      OpenBlock(Open::kTool,
+                {.value = chat::ToolUse{.id = told_.call_ids.back(), .name = event.text}}, out);
+      break;
+    case Event::Kind::kArgsDelta:
+      Push(chat::ToolArgsDelta{.index = index_, .partial_json = event.text}, out);
+      break;
+    case Event::Kind::kCallEnd:
+      CloseBlock(out);
+      break;
   }
 }
 

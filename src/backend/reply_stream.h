@@ -1,11 +1,13 @@
 // One reply being generated: the engine's tokens become the blocks of a message.
 //
 // Text goes through the model family's tool-call parser, which separates thinking, text and calls;
-// this class numbers the blocks and opens and closes them in the order chat/event.h demands. Pure
-// apart from ids: values in, events out. Not thread-safe.
+// this class numbers the blocks and opens and closes them in the order chat/event.h demands. A call
+// that may become the repetition of an earlier one is held back until it differs: when it does not,
+// the owner may generate it again. Pure apart from ids: values in, events out. Not thread-safe.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "chat/chat.h"
 #include "chat/event.h"
 #include "chat/ids.h"
+#include "chat/repeated_call.h"
 #include "engine/request.h"
 #include "prompt/generated_turns.h"
 #include "toolcall/toolcall.h"
@@ -25,6 +28,7 @@ struct ReplyFormat {
   toolcall::Family family = toolcall::Family::kGeneric;
   std::vector<chat::ToolSpec> tools;  // those the model may call
   bool thinking_open = false;
+  std::optional<chat::RepeatedCall> repeated;  // the call that should not be made once more
 
   static ReplyFormat Raw() { return {}; }
   // `prompt_end`: the last characters of the rendered prompt, which may open a thinking block.
@@ -40,17 +44,40 @@ class ReplyStream {
   std::vector<chat::ChatEvent> Token(const engine::TokenEvent& event,
                                      const chat::TokenLogprob* logprob = nullptr);
   // Closes what is open and adds the MessageDelta with `usage`, the totals of the request so far.
-  std::vector<chat::ChatEvent> Finish(const engine::FinishInfo& info, const chat::Usage& usage);
+  // Nothing while repeats(): settle that first, then ask again.
+  std::vector<chat::ChatEvent> Finish(const engine::FinishInfo& info, const chat::Usage& usage,
+                                      std::vector<std::string> notes = {});
 
+  // A whole call is the repetition of format.repeated, and nobody was told about it yet.
+  bool repeats() const { return guard_ == Guard::kRepeats; }
+  // How much was told: so many tokens, and the text that they gave. What came later may be
+  // generated again.
+  size_t told_tokens() const { return told_tokens_; }
+  std::string_view told_text() const { return std::string_view(fed_).substr(0, told_bytes_); }
+  // Forgets everything behind them; the next token comes from another try.
+  void Rewind();
+  // Tells the call after all; no other is held back.
+  std::vector<chat::ChatEvent> LetThrough();
+
+  bool may_call() const { return !format_->tools.empty(); }
   // What the client was told, by which the turn is known when it comes back: ids, signatures, text.
   const prompt::GeneratedTurn& told() const { return told_; }
 
  private:
   enum class Open { kNothing, kText, kThinking, kTool };
+  enum class Guard {
+    kOff,
+    kWatches,
+    kHolds,    // a call of the repeated tool is being written
+    kRepeats,  // ... and it was the same
+  };
   using Events = std::vector<chat::ChatEvent>;
 
   void Feed(std::string_view text, Events* out);
+  void MakeParser();
   void Apply(const std::vector<toolcall::Event>& parsed, Events* out);
+  void Hold(const toolcall::Event& event, Events* out);
+  void Tell(const toolcall::Event& event, Events* out);
   void AddText(std::string_view text, Events* out);
   void AddThinking(std::string_view text, Events* out);
   void OpenBlock(Open kind, chat::Block block, Events* out);
@@ -69,6 +96,15 @@ class ReplyStream {
   bool called_tool_ = false;
   prompt::GeneratedTurn told_;
   std::vector<chat::TokenLogprob> logprobs_;  // of tokens whose text is not out yet
+  bool parsed_all_ = false;                   // the parser was told that the reply is over
+
+  // Only used while a repetition is looked for.
+  Guard guard_ = Guard::kOff;
+  std::vector<toolcall::Event> held_;
+  std::string fed_;  // all text so far
+  size_t tokens_ = 0;
+  size_t told_tokens_ = 0;
+  size_t told_bytes_ = 0;
 };
 
 }  // namespace ac::backend

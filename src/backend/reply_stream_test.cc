@@ -122,5 +122,51 @@ TEST(ReplyStream, BlocksOpenAndCloseInTurn) {
   EXPECT_EQ(next, 2);
 }
 
+TEST(ReplyStream, ACallThatMayBeARepetitionIsToldOnceItDiffersAtEverySplit) {
+  ReplyFormat format = Hermes();
+  format.repeated = chat::RepeatedCall{.tool = "Read", .arguments = R"({"path":"a"})"};
+  const std::string before = "Reading.\n";
+  const auto call = [](const std::string& path) {
+    return "<tool_call>\n{\"name\": \"Read\", \"arguments\": {\"path\": \"" + path +
+           "\"}}\n</tool_call>";
+  };
+  const std::string other = before + call("b");
+  const std::string same = before + call("a");
+  for (size_t step = 1; step <= same.size(); ++step) {
+    const auto choice = Collect(format, other, step);
+    ASSERT_EQ(choice.blocks.size(), 2u) << step;
+    EXPECT_NE(choice.blocks[1].As<chat::ToolUse>()->input.find("\"b\""), std::string::npos);
+
+    chat::SequenceIds ids;
+    ReplyStream stream(0, std::make_shared<const ReplyFormat>(format), ids);
+    chat::ReplyBuilder builder;
+    builder.Apply({.value = chat::MessageStart{.id = "m"}});
+    const auto feed = [&](std::string_view text) {
+      for (size_t i = 0; i < text.size() && !stream.repeats(); i += step) {
+        for (const auto& event :
+             stream.Token({.id = 1, .text = std::string(text.substr(i, step))})) {
+          EXPECT_EQ(event.As<chat::ToolArgsDelta>(), nullptr) << "held back";
+          builder.Apply(event);
+        }
+      }
+    };
+    feed(same);
+    ASSERT_TRUE(stream.repeats()) << step;
+    EXPECT_TRUE(stream.Finish({}, {}).empty());
+    const std::string told(stream.told_text());
+    EXPECT_EQ(told, same.substr(0, std::min(same.size(), stream.told_tokens() * step))) << step;
+    stream.Rewind();
+    EXPECT_FALSE(stream.repeats());
+    // The other try says something else from there on.
+    for (const auto& event : stream.Token({.id = 1, .text = "Nothing to read."})) {
+      builder.Apply(event);
+    }
+    for (const auto& event : stream.Finish({}, {})) builder.Apply(event);
+    const auto& blocks = builder.reply().choices.at(0).blocks;
+    ASSERT_EQ(blocks.size(), 1u) << step;
+    EXPECT_EQ(blocks[0].As<chat::Text>()->text, told + "Nothing to read.") << step;
+  }
+}
+
 }  // namespace
 }  // namespace ac::backend

@@ -103,6 +103,8 @@ struct MessageDelta {
   std::string stop_sequence;  // of kStopSequence
   Usage usage;                // totals of the whole request
   std::optional<PromptFacts> prompt{};
+  // What the server did to the reply that its reader should know; for traces, not for clients.
+  std::vector<std::string> notes{};
 };
 struct MessageStop {};
 struct Error {

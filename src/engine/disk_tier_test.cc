@@ -284,6 +284,21 @@ TEST_F(EngineDiskTest, ShortMemoryWithADiskNeverDeadlocksAndEveryTextIsRight) {
 // The property behind everything: random branching conversations, cancellations and restarts in the
 // middle, with little memory; each text is what the model alone would say, that is, what it is with
 // the cache off.
+TEST_F(EngineDiskTest, APreemptedSequenceComesBackFromTheDisk) {
+  Start(64);  // 256 tokens: two sequences of 190 do not fit together
+  const std::vector<TokenId> first = Prompt(120, 1), second = Prompt(120, 30);
+  const auto a = Submit(Greedy(first, 70));
+  const auto b = Submit(Greedy(second, 70));
+  ASSERT_TRUE(a->Wait() && b->Wait());
+  EXPECT_EQ(a->tokens, model_.Continue(first, 70));
+  EXPECT_EQ(b->tokens, model_.Continue(second, 70));
+  EXPECT_GT(engine_->stats().preemptions, 0u);
+  EXPECT_GT(store_->stats().restored_pages, 0u);
+  // Less was computed twice than a whole prompt.
+  EXPECT_LT(model_.tokens_computed, 2 * (120 + 70) + 100);
+  EXPECT_TRUE(engine_->CheckIntegrity().ok());
+}
+
 TEST_F(EngineDiskTest, RandomWorkloadsWithRestartsEqualTheModelAlone) {
   std::mt19937 random(17);
   std::vector<std::vector<TokenId>> histories = {{1}};

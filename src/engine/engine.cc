@@ -43,9 +43,10 @@ Engine::Engine(model::ForwardModel& model, const tokenizer::Tokenizer& tokenizer
           SequenceCacheOptions{options.prefix_cache, options.disk, options.metrics,
                                model.state_bytes(), options.state_memory_bytes})),
       pacer_(options.max_step_tokens, options.step_seconds),
-      speculator_(options.speculation),
+      speculator_(options.speculation, options.draft),
       metrics_(options.metrics),
       usable_tokens_(UsableTokens(tokenizer, model.vocab_size())) {
+  model_.SetInterrupt(&interrupt_);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -53,9 +54,11 @@ Engine::~Engine() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
+    InterruptIfUnwanted();
   }
   wake_.NotifyAll();
   thread_.join();
+  model_.SetInterrupt(nullptr);
 }
 
 Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink) {
@@ -111,7 +114,17 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
 void Engine::Cancel(RequestId id) {
   MutexLock lock(mutex_);
   cancelled_.push_back(id);
+  InterruptIfUnwanted();
   wake_.NotifyOne();
+}
+
+// A step that still serves somebody goes on to its end: others' tokens are not thrown away.
+void Engine::InterruptIfUnwanted() {
+  const auto unwanted = [this](RequestId id) {
+    return std::find(cancelled_.begin(), cancelled_.end(), id) != cancelled_.end();
+  };
+  interrupt_ =
+      !in_step_.empty() && (stopping_ || std::all_of(in_step_.begin(), in_step_.end(), unwanted));
 }
 
 EngineStats Engine::stats() const {
@@ -189,7 +202,8 @@ void Engine::AnswerChecks() {
   }
   std::vector<const Sequence*> running;
   for (const auto& sequence : running_) running.push_back(sequence.get());
-  const Status status = cache_->CheckIntegrity(running);
+  Status status = cache_->CheckIntegrity(running);
+  if (status.ok()) status = speculator_.CheckIntegrity();
   MutexLock lock(mutex_);
   integrity_ = status;
   checks_wanted_ = 0;
@@ -314,6 +328,7 @@ void Engine::Preempt(Sequence& sequence) {
 void Engine::Finish(Sequence& sequence, FinishReason reason, Status status) {
   if (sequence.finished) return;
   sequence.finished = true;
+  speculator_.End(sequence);
   cache_->Publish(sequence, /*finished=*/true);
   cache_->Release(sequence);
   FinishInfo& info = sequence.info;

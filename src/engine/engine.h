@@ -5,6 +5,7 @@
 // admit, plan (scheduler.h), forward, sample, emit. Submit, Cancel and stats are thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -43,6 +44,7 @@ struct EngineOptions {
   double step_seconds = 0.2;
   bool prefix_cache = true;
   Speculation speculation = Speculation::kAuto;
+  std::shared_ptr<speculation::DraftModel> draft;  // null: guesses come from the text alone
   // 0: no limit. A request that waits or runs longer fails with kOverloaded or kDeadlineExceeded.
   double queue_timeout_seconds = 0;
   double request_timeout_seconds = 0;
@@ -65,7 +67,8 @@ class Engine {
   // Fails at once, without a call to the sink, on an empty or over-long prompt (kTooLarge), bad
   // sampling values, or a full queue (kOverloaded).
   Result<RequestId> Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink);
-  // Takes effect within a step; the sink gets OnFinish(kCancelled). Unknown ids are ignored.
+  // Takes effect at once, within a layer, when nobody else shares the step, and otherwise after the
+  // step; the sink gets OnFinish(kCancelled). Unknown ids are ignored.
   void Cancel(RequestId id);
 
   int64_t context_length() const { return context_length_; }
@@ -89,6 +92,8 @@ class Engine {
   void CountActiveClients();
   bool ReservePages(std::vector<PlannedChunk>* plan);
   void Compute(std::span<const PlannedChunk> plan);
+  void BeginStep(std::span<const PlannedChunk> plan);
+  void InterruptIfUnwanted() AC_REQUIRES(mutex_);
   model::Chunk InputOf(Sequence& sequence, const PlannedChunk& chunk) const;
   bool FinishArrival(std::span<const PlannedChunk> plan, Nanos begin);
   void ComputeFailed(std::span<const PlannedChunk> plan, const Status& status);
@@ -133,6 +138,8 @@ class Engine {
   CondVar wake_;
   std::vector<SequencePtr> submitted_ AC_GUARDED_BY(mutex_);
   std::vector<RequestId> cancelled_ AC_GUARDED_BY(mutex_);
+  std::vector<RequestId> in_step_ AC_GUARDED_BY(mutex_);  // whom the running step computes for
+  std::atomic<bool> interrupt_{false};                    // nobody wants it any more
   bool stopping_ AC_GUARDED_BY(mutex_) = false;
   int checks_wanted_ AC_GUARDED_BY(mutex_) = 0;  // callers of CheckIntegrity that wait
   uint64_t checks_done_ AC_GUARDED_BY(mutex_) = 0;

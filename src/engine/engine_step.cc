@@ -45,15 +45,25 @@ void Engine::CountActiveClients() {
   client_tokens_ = std::move(active);
 }
 
+void Engine::BeginStep(std::span<const PlannedChunk> plan) {
+  MutexLock lock(mutex_);
+  in_step_.clear();
+  for (const PlannedChunk& chunk : plan) in_step_.push_back(chunk.id);
+  InterruptIfUnwanted();
+}
+
 void Engine::Compute(std::span<const PlannedChunk> plan) {
   std::vector<model::Chunk> batch;
   for (const PlannedChunk& chunk : plan) batch.push_back(InputOf(*Find(chunk.id), chunk));
   const auto vocab = static_cast<size_t>(model_.vocab_size());
   logits_.resize(static_cast<size_t>(model::CountLogitRows(batch)) * vocab);
   const Nanos begin = clock_.Now();
+  BeginStep(plan);
   const Status status = model_.Forward(batch, cache_->pool(), logits_.data());
   const bool arriving = batch.front().arriving != nullptr;
   if (arriving && !FinishArrival(plan, begin)) return;
+  // Nothing was computed; those who cancelled are taken out before the next step.
+  if (status.code() == Code::kCancelled && interrupt_) return;
   if (!status.ok()) return ComputeFailed(plan, status);
   const double seconds = Seconds(clock_.Now() - begin);
   if (!arriving) {  // else it was perhaps the disk's time
@@ -187,6 +197,11 @@ void Engine::AcceptForcedTokens(Sequence& sequence) {
   if (sequence.request.top_logprobs >= 0) return;
   for (const TokenId token : sequence.constraint->Forced()) {
     if (sequence.finished) return;
+    if (token < 0 || token >= std::min(tokenizer_.vocab_size(), model_.vocab_size())) {
+      return Finish(sequence, FinishReason::kFailed,
+                    Internal("[engine] the reply's grammar forces token " + std::to_string(token) +
+                             ", which does not exist"));
+    }
     AcceptToken(sequence, {.id = token, .logprobs = {}});
   }
 }

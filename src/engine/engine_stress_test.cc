@@ -1,6 +1,7 @@
 // Many clients at once, all misbehaving: they branch off each other's conversations, cancel, use
-// grammars and stop strings; steps fail, memory is short, the engine is restarted under them. Every
-// request is answered once, every text is the model's, and no page is lost.
+// grammars and stop strings; steps fail, memory is short and the disk takes over, a draft model
+// guesses, the engine is restarted under them. Every request is answered once, every text is the
+// model's, and no page is lost.
 //
 // A few seconds; AC_STRESS_SECONDS=300 runs it for minutes.
 #include <gtest/gtest.h>
@@ -12,7 +13,9 @@
 #include <thread>
 
 #include "engine/engine.h"
+#include "kv/disk_folder.h"
 #include "support/collecting_sink.h"
+#include "support/temp_dir.h"
 #include "support/toy_model.h"
 #include "support/toy_tokenizer.h"
 
@@ -60,6 +63,9 @@ class Stress {
     model_.on_forward = [this](std::span<const model::Chunk>) {
       return faults_() % 200 == 0 ? Internal("injected") : OkStatus();
     };
+    draft_model_.on_forward = [this](std::span<const model::Chunk>) {
+      return faults_() % 3000 == 0 ? Internal("injected") : OkStatus();
+    };
     Restart();
   }
 
@@ -89,11 +95,27 @@ class Stress {
  private:
   void Restart() {
     Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 300);
-    ASSERT_TRUE(pool.ok());
+    Result<kv::PagePool> draft_pool = kv::PagePool::Create(ToyModel::Layout(), 500);
+    ASSERT_TRUE(pool.ok() && draft_pool.ok());
     std::unique_lock lock(engine_mutex_);
     engine_.reset();  // answers everybody; the model serves one engine at a time
-    engine_ = std::make_unique<Engine>(model_, *tokenizer_, std::move(pool).value(),
-                                       EngineOptions{.max_running = 12, .max_queued = 50});
+    disk_.reset();
+    EngineOptions options{.max_running = 12, .max_queued = 50};
+    options.draft =
+        std::make_shared<speculation::DraftModel>(draft_model_, std::move(draft_pool).value(), 64);
+    options.disk = disk_ = OpenDisk();
+    engine_ = std::make_unique<Engine>(model_, *tokenizer_, std::move(pool).value(), options);
+  }
+
+  std::shared_ptr<kv::DiskStore> OpenDisk() {
+    constexpr Hash128 kModel{3, 3};
+    kv::DiskStoreOptions options;
+    options.folder = kv::FingerprintFolder(folder_ / "kv", kModel);
+    options.fingerprint = kModel;
+    options.max_queued = 100;
+    auto opened = kv::DiskStore::Open(options, ToyModel::Layout());
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.ok() ? std::shared_ptr<kv::DiskStore>(std::move(*opened)) : nullptr;
   }
 
   void Client(int index) {
@@ -145,10 +167,13 @@ class Stress {
   }
 
   const std::chrono::steady_clock::time_point end_;
+  ac::testing::TempDir folder_;
   ToyModel model_;
+  ToyModel draft_model_;
   const std::unique_ptr<tokenizer::Tokenizer> tokenizer_ = MakeToyTokenizer();
   std::mt19937 faults_{1};  // the engine thread's own
   std::shared_mutex engine_mutex_;
+  std::shared_ptr<kv::DiskStore> disk_;
   std::unique_ptr<Engine> engine_;
 };
 

@@ -58,6 +58,7 @@ class LoadedModel : public model::ForwardModel {
   int vocab_size() const override;
   int64_t context_length() const override;
   int embedding_size() const override;
+  void SetInterrupt(const std::atomic<bool>* flag) override { model_->SetInterrupt(flag); }
   Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override;
 
  private:

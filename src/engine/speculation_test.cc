@@ -46,12 +46,38 @@ class CopyingModel : public ToyModel {
   FakeClock clock;
 };
 
+// A small model beside the large one: says the same most of the time, for a fraction of the cost.
+class SmallModel : public ToyModel {
+ public:
+  SmallModel(const CopyingModel& large, FakeClock& clock)
+      : ToyModel(64), large_(large), clock_(clock) {}
+
+  void WriteLogits(std::span<const int32_t> seen, float* logits) const override {
+    std::fill_n(logits, vocab_size(), 0.0f);
+    const int32_t next = large_.Next(seen);
+    const bool errs = useless || (seen.size() % 5 == 0);
+    logits[errs ? (next + 1) % vocab_size() : next] = 12.0f;
+  }
+  Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override {
+    clock_.Advance(std::chrono::microseconds(500));
+    return ToyModel::Forward(batch, pages, logits);
+  }
+  bool useless = false;
+
+ private:
+  const CopyingModel& large_;
+  FakeClock& clock_;
+};
+
 struct Outcome {
   std::vector<TokenId> tokens;
   std::string text;
   FinishInfo info;
   int64_t steps = 0;
+  int64_t draft_steps = 0;
 };
+
+enum class SmallOne { kNone, kGood, kUseless, kFailing };
 
 class SpeculationTest : public ::testing::Test {
  protected:
@@ -74,24 +100,38 @@ class SpeculationTest : public ::testing::Test {
     request.sampling.seed = seed;
     return request;
   }
-  static std::vector<Outcome> Run(Speculation speculation, std::vector<GenerateRequest> requests) {
+  static std::vector<Outcome> Run(Speculation speculation, std::vector<GenerateRequest> requests,
+                                  SmallOne small_one = SmallOne::kNone) {
     CopyingModel model;
+    SmallModel small(model, model.clock);
+    small.useless = small_one == SmallOne::kUseless;
+    if (small_one == SmallOne::kFailing) {
+      small.on_forward = [](std::span<const model::Chunk>) { return Internal("injected"); };
+    }
+    std::shared_ptr<speculation::DraftModel> draft;
+    if (small_one != SmallOne::kNone) {
+      Result<kv::PagePool> own = kv::PagePool::Create(ToyModel::Layout(), 4096);
+      EXPECT_TRUE(own.ok());
+      draft =
+          std::make_shared<speculation::DraftModel>(small, std::move(own).value(), 64, model.clock);
+    }
     const auto tokenizer = MakeToyTokenizer();
     Result<kv::PagePool> pool = kv::PagePool::Create(ToyModel::Layout(), 4096);
     EXPECT_TRUE(pool.ok());
     std::vector<std::shared_ptr<CollectingSink>> sinks;
     {
-      Engine engine(model, *tokenizer, std::move(pool).value(), {.speculation = speculation},
-                    model.clock);
+      Engine engine(model, *tokenizer, std::move(pool).value(),
+                    {.speculation = speculation, .draft = draft}, model.clock);
       for (GenerateRequest& request : requests) {
         sinks.push_back(std::make_shared<CollectingSink>());
         EXPECT_TRUE(engine.Submit(std::move(request), sinks.back()).ok());
       }
       for (const auto& sink : sinks) EXPECT_TRUE(sink->Wait());
+      EXPECT_TRUE(engine.CheckIntegrity().ok());
     }
     std::vector<Outcome> outcomes;
     for (const auto& sink : sinks) {
-      outcomes.push_back({sink->tokens, sink->text, sink->info, model.steps});
+      outcomes.push_back({sink->tokens, sink->text, sink->info, model.steps, small.steps});
     }
     return outcomes;
   }
@@ -191,8 +231,72 @@ TEST_F(SpeculationTest, AGrammarSeesTheSameTokens) {
   }
 }
 
+// What follows an answer that repeats nothing.
+GenerateRequest NothingRepeats(uint64_t seed, double temperature) {
+  GenerateRequest request;
+  request.prompt = {1, 2, static_cast<TokenId>(seed % 60)};
+  request.max_tokens = 150;
+  request.sampling.temperature = temperature;
+  request.sampling.seed = seed;
+  return request;
+}
+
+TEST_F(SpeculationTest, ADraftModelGivesTheSameTextInFewerSteps) {
+  for (const Speculation mode : {Speculation::kDraft, Speculation::kAuto}) {
+    const auto plain = Run(Speculation::kOff, {NothingRepeats(1, 0)});
+    const auto drafted = Run(mode, {NothingRepeats(1, 0)}, SmallOne::kGood);
+    ExpectTheSame(plain, drafted);
+    EXPECT_LT(drafted[0].steps * 5, plain[0].steps * 3);
+    EXPECT_GT(drafted[0].draft_steps, 50);
+  }
+}
+
+TEST_F(SpeculationTest, ADraftModelKeepsSampledTextGrammarsAndStops) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    std::vector<GenerateRequest> requests = {NothingRepeats(seed, 0.8), Request(seed, 0.5),
+                                             NothingRepeats(seed + 5, 0)};
+    requests[0].sampling.repetition_penalty = 1.02;
+    requests[0].top_logprobs = 1;
+    requests[1].constraint = std::make_shared<Thirds>();
+    requests[2].stop_strings = {std::string("\x07\x08")};
+    const auto plain = Run(Speculation::kOff, requests);
+    ExpectTheSame(plain, Run(Speculation::kAuto, requests, SmallOne::kGood));
+    ExpectTheSame(plain, Run(Speculation::kAuto, requests, SmallOne::kUseless));
+    ExpectTheSame(plain, Run(Speculation::kDraft, requests, SmallOne::kGood));
+  }
+}
+
+TEST_F(SpeculationTest, AUselessDraftModelIsHardlyAsked) {
+  GenerateRequest request = NothingRepeats(1, 0);
+  request.max_tokens = 1500;
+  const auto plain = Run(Speculation::kOff, {request});
+  const auto drafted = Run(Speculation::kDraft, {request}, SmallOne::kUseless);
+  ExpectTheSame(plain, drafted);
+  EXPECT_GE(drafted[0].draft_steps, 2) << "it was tried";
+  EXPECT_LE(drafted[0].draft_steps, 40);
+}
+
+TEST_F(SpeculationTest, TextThatIsCopiedNeedsNoDraftModel) {
+  const auto copied = Run(Speculation::kAuto, {Request(1, 0)}, SmallOne::kGood);
+  ExpectTheSame(Run(Speculation::kOff, {Request(1, 0)}), copied);
+  const auto drafted = Run(Speculation::kDraft, {Request(1, 0)}, SmallOne::kGood);
+  EXPECT_LT(copied[0].draft_steps, drafted[0].draft_steps);
+}
+
+TEST_F(SpeculationTest, ADraftModelThatFailsHarmsNobody) {
+  const auto plain = Run(Speculation::kOff, {NothingRepeats(1, 0), Request(2, 0.7)});
+  const auto drafted =
+      Run(Speculation::kAuto, {NothingRepeats(1, 0), Request(2, 0.7)}, SmallOne::kFailing);
+  ExpectTheSame(plain, drafted);
+  EXPECT_EQ(drafted[0].draft_steps, 1) << "not asked again";
+}
+
 // The distribution at a position right behind a guess, over many seeds, against the model's own.
-TEST_F(SpeculationTest, GuessedPositionsKeepTheModelsDistribution) {
+class DistributionTest : public SpeculationTest, public ::testing::WithParamInterface<SmallOne> {};
+
+TEST_P(DistributionTest, GuessedPositionsKeepTheModelsDistribution) {
+  const Speculation mode =
+      GetParam() == SmallOne::kNone ? Speculation::kNgram : Speculation::kDraft;
   constexpr int kRuns = 1200;
   constexpr size_t kPosition = 12;
   std::vector<GenerateRequest> requests;
@@ -206,8 +310,10 @@ TEST_F(SpeculationTest, GuessedPositionsKeepTheModelsDistribution) {
   int counted = 0;
   std::vector<Outcome> outcomes;
   for (size_t i = 0; i < requests.size(); i += 100) {
-    const auto some = Run(Speculation::kNgram, {requests.begin() + static_cast<long>(i),
-                                                requests.begin() + static_cast<long>(i) + 100});
+    const auto some = Run(
+        mode,
+        {requests.begin() + static_cast<long>(i), requests.begin() + static_cast<long>(i) + 100},
+        GetParam());
     outcomes.insert(outcomes.end(), some.begin(), some.end());
   }
   for (const Outcome& outcome : outcomes) {
@@ -234,6 +340,9 @@ TEST_F(SpeculationTest, GuessedPositionsKeepTheModelsDistribution) {
   }
   EXPECT_LT(chi_squared, 13.8);  // 2 degrees of freedom, p = 0.001
 }
+
+INSTANTIATE_TEST_SUITE_P(TextAndModel, DistributionTest,
+                         ::testing::Values(SmallOne::kNone, SmallOne::kGood));
 
 }  // namespace
 }  // namespace ac::engine

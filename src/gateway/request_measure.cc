@@ -32,6 +32,7 @@ void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
   } else if (const auto* delta = event.As<chat::MessageDelta>()) {
     stop_reason_ = delta->stop_reason;
     if (delta->prompt.has_value()) prompt_ = delta->prompt;
+    notes_.insert(notes_.end(), delta->notes.begin(), delta->notes.end());
     if (delta->usage.PromptTokens() > 0 || delta->usage.output_tokens > 0) usage_ = delta->usage;
   } else if (const auto* error = event.As<chat::Error>()) {
     error_ = error->status;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "chat/event.h"
 #include "gateway/observer.h"
@@ -28,6 +29,7 @@ class RequestMeasure {
   // What the embedded engine did with the prompt, as far as it has told.
   const std::optional<chat::PromptFacts>& prompt() const { return prompt_; }
   const std::optional<chat::StopReason>& stop_reason() const { return stop_reason_; }
+  const std::vector<std::string>& notes() const { return notes_; }
   const Status& error() const { return error_; }
   Ending ending() const { return ending_; }
   // How much of the prompt is read, where the backend tells.
@@ -59,6 +61,7 @@ class RequestMeasure {
   std::optional<chat::PromptFacts> prompt_;
   std::optional<chat::StopReason> stop_reason_;
   std::string served_by_;
+  std::vector<std::string> notes_;
   Status error_;
   Ending ending_ = Ending::kCancelled;
   int64_t prompt_done_ = 0;

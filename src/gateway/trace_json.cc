@@ -113,6 +113,9 @@ std::string TraceJson(const TraceContext& context, const TracedRequest& request,
                                       {"missed_tokens", measure.diagnosis()->missed_tokens}};
   }
   if (measure.prompt()) trace["prompt"] = chat::ToJson(*measure.prompt());
+  if (!measure.notes().empty()) {
+    trace["notes"] = json::Array(measure.notes().begin(), measure.notes().end());
+  }
   trace["reply"] = ReplyJson(reply);
   trace["events"] = EventsJson(events);
   json::Object headers;

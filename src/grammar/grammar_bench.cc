@@ -1,5 +1,6 @@
 // How long a mask takes, per token of a tool call and at worst, and a set of tools to compile.
-// Uses a real vocabulary of 152k tokens where the shared test data has one.
+// Uses a real vocabulary of 152k tokens where the shared test data has one, and the same with pairs
+// of its tokens up to 248k.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -15,12 +16,41 @@
 namespace ac::grammar {
 namespace {
 
-std::shared_ptr<const Vocabulary> RealVocabulary() {
+const tokenizer::Tokenizer* RealTokenizer() {
   static const auto tokenizer = [] {
     const std::string path = ac::testing::SharedData("vocab/ggml-vocab-qwen2.gguf");
     Result<std::unique_ptr<tokenizer::Tokenizer>> loaded = ac::testing::LoadTestVocab(path);
     return loaded.ok() ? std::move(loaded).value() : nullptr;
   }();
+  return tokenizer.get();
+}
+
+std::shared_ptr<const Vocabulary> RealVocabulary() {
+  if (RealTokenizer() == nullptr) return nullptr;
+  static const auto vocabulary = std::make_shared<const Vocabulary>(*RealTokenizer());
+  return vocabulary;
+}
+
+// The ids of the real one mean the same here.
+std::unique_ptr<tokenizer::Tokenizer> MakeLargeTokenizer(const tokenizer::Tokenizer& real) {
+  constexpr int32_t kTokens = 248'000;
+  tokenizer::Spec spec;
+  for (int32_t id = 0; id < real.vocab_size(); ++id) {
+    const std::string bytes(real.TokenBytes(id));
+    if (bytes.size() == 1) spec.byte_ids[static_cast<uint8_t>(bytes[0])] = id;
+    spec.tokens.push_back({.bytes = bytes, .type = real.type(id)});
+  }
+  for (int32_t i = 0; static_cast<int32_t>(spec.tokens.size()) < kTokens; ++i) {
+    spec.tokens.push_back({.bytes = std::string(real.TokenBytes(300 + i % 5000)) +
+                                    std::string(real.TokenBytes(300 + i * 7 % 50'000))});
+  }
+  auto made = tokenizer::Tokenizer::Create(std::move(spec));
+  return made.ok() ? std::move(made).value() : nullptr;
+}
+
+std::shared_ptr<const Vocabulary> LargeVocabulary() {
+  if (RealTokenizer() == nullptr) return nullptr;
+  static const auto tokenizer = MakeLargeTokenizer(*RealTokenizer());
   if (tokenizer == nullptr) return nullptr;
   static const auto vocabulary = std::make_shared<const Vocabulary>(*tokenizer);
   return vocabulary;
@@ -48,10 +78,10 @@ constexpr std::string_view kCall =
 
 // All tokens of one call; items are tokens. Cold: a grammar whose masks nobody asked for yet.
 void BM_MasksOfACall(benchmark::State& state) {
-  const auto vocabulary = RealVocabulary();
+  const auto vocabulary = state.range(1) > 152 ? LargeVocabulary() : RealVocabulary();
   if (vocabulary == nullptr) return state.SkipWithError("no shared test data");
   const bool cold = state.range(0) != 0;
-  const std::vector<int32_t> tokens = vocabulary->tokenizer().Encode(kCall);
+  const std::vector<int32_t> tokens = RealTokenizer()->Encode(kCall);
   const auto make = [&] {
     return std::make_shared<const Grammar>(std::move(CompileTools(30)).value(), vocabulary);
   };
@@ -77,7 +107,10 @@ void BM_MasksOfACall(benchmark::State& state) {
       static_cast<double>(state.iterations()) * static_cast<double>(tokens.size()) / 1e6,
       benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
-BENCHMARK(BM_MasksOfACall)->ArgName("cold")->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_MasksOfACall)
+    ->ArgNames({"cold", "thousand_tokens"})
+    ->ArgsProduct({{0, 1}, {152, 248}})
+    ->Unit(benchmark::kMicrosecond);
 
 void BM_CompileTools(benchmark::State& state) {
   for (auto _ : state) {

@@ -4,6 +4,7 @@
 // everything but the weights is real. Called from the engine thread only.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -24,6 +25,10 @@ class ForwardModel {
   virtual size_t state_bytes() const { return 0; }
   // Numbers in Chunk::pooled; 0: this model gives none.
   virtual int embedding_size() const { return 0; }
+  // Another thread may set the flag while Forward runs; then Forward gives up soon, with
+  // kCancelled, and the pages beyond what was computed before hold nothing of use. The flag must
+  // outlive the model's use; null: none.
+  virtual void SetInterrupt(const std::atomic<bool>* flag) { (void)flag; }
   // See Model::Forward.
   virtual Status Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits) = 0;
 };

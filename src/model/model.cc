@@ -67,6 +67,9 @@ struct Model::Impl {
   void Embed(const Block& block);
   float* Head(const Block& block, float* logits);
   void Pool(const Block& block);
+  // Not beside a restore: its owner settles it after the pass.
+  bool interrupted() const { return interrupt != nullptr && arriving.empty() && interrupt->load(); }
+  // Returns where the next logits go; null: interrupted.
   float* Run(const Block& block, const kv::PageLayout& layout, float* logits);
   bool Arrived(int layer) const;
 
@@ -78,6 +81,7 @@ struct Model::Impl {
   Norm output_norm;
   ac_matrix output = {};  // the embedding itself when tied
   kernels::Kernels kernels;
+  const std::atomic<bool>* interrupt = nullptr;
   Step step;
   AlignedBuffer<float> x;              // [block tokens, d_model]
   AlignedBuffer<float> last;           // [logit rows, d_model]
@@ -184,12 +188,16 @@ float* Model::Impl::Run(const Block& block, const kv::PageLayout& layout, float*
   Embed(block);
   step.Begin(block.segments, layout);
   for (int layer = 0; layer < config.n_layers; ++layer) {
+    if (interrupted()) return nullptr;
     if (!Arrived(layer)) return logits;
+    if (interrupted()) return nullptr;
     architecture->Layer(layer, step, x.data());
   }
   Pool(block);
   return Head(block, logits);
 }
+
+void Model::SetInterrupt(const std::atomic<bool>* flag) { impl_->interrupt = flag; }
 
 Status Model::Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* logits) {
   const kv::PageLayout& layout = pages.layout();
@@ -207,6 +215,7 @@ Status Model::Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* 
   for (const Chunk& chunk : batch) {
     if (chunk.arriving != nullptr) impl_->arriving.push_back(chunk.arriving);
   }
+  const Status gave_up(Code::kCancelled, "[model] interrupted");
   std::vector<std::vector<unsigned char*>> addresses(batch.size());
   Impl::Block block;
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -231,11 +240,13 @@ Status Model::Forward(std::span<const Chunk> batch, kv::PagePool& pages, float* 
       }
       if (row + take == impl_->max_block) {
         logits = impl_->Run(block, layout, logits);
+        if (impl_->interrupted()) return gave_up;
         block = {};
       }
     }
   }
   if (!block.tokens.empty()) impl_->Run(block, layout, logits);
+  if (impl_->interrupted()) return gave_up;
   if (!impl_->Arrived(impl_->config.n_layers - 1)) {
     return DataLoss("[model] a prefix that was being restored did not come");
   }

@@ -8,6 +8,7 @@
 // them and keeps no state between calls.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -70,6 +71,10 @@ class Model {
   const weights::ModelConfig& config() const;
   // How pages for this model must look; the pool given to Forward is made from it.
   kv::PageLayout Layout(kv::KvType type) const;
+
+  // While `*flag` is true, Forward gives up before its next layer with kCancelled, unless
+  // a prefix is arriving. Null: never.
+  void SetInterrupt(const std::atomic<bool>* flag);
 
   // Computes every chunk, each of its own sequence, and appends their keys and values to their
   // pages. `logits` receives the rows asked for, [CountLogitRows(batch), vocab_size], in the order

@@ -332,6 +332,24 @@ TEST(Model, BadBatchesAreRefusedBeforeAnythingIsWritten) {
   EXPECT_FALSE(runner->model().Forward({&chunk, 1}, other->pool(), logits.data()).ok());
 }
 
+TEST(Model, AnInterruptedPassGivesUpAndTheNextOneIsRight) {
+  auto runner = MustOpen(OpenFile("tiny-qwen2"));
+  ModelRunner::Sequence plain;
+  const auto expected = MustRun(*runner, {{&plain, Tokens(20), LogitRows::kLast}});
+  std::atomic<bool> interrupt{true};
+  runner->model().SetInterrupt(&interrupt);
+  kv::PagePool& pool = runner->pool();
+  const std::vector<kv::PageId> pages = {*pool.Allocate()};
+  const auto tokens = Tokens(20);
+  std::vector<float> logits(static_cast<size_t>(runner->model().config().vocab_size));
+  const Chunk chunk{tokens, 0, pages};
+  EXPECT_EQ(runner->model().Forward({&chunk, 1}, pool, logits.data()).code(), Code::kCancelled);
+  interrupt = false;
+  ASSERT_TRUE(runner->model().Forward({&chunk, 1}, pool, logits.data()).ok());
+  EXPECT_EQ(logits, expected.at(0));
+  runner->model().SetInterrupt(nullptr);
+}
+
 Status CreateStatus(const ModelFile& file) {
   cpu::ThreadPool threads(cpu::ThreadPool::Options{.threads = 1});
   return Model::Create(file, {.table = &ac_kernels_ref, .pool = &threads}).status();

@@ -67,6 +67,41 @@ void DraftCosts::Observe(int tokens, double seconds) {
   m = {fresh ? 0.7 * m.seconds + 0.3 * seconds : seconds, observations_};
 }
 
+void DraftYield::Observe(bool right) {
+  constexpr int kWindow = 24;
+  seen_ = std::min(seen_ + 1, kWindow);
+  right_ += ((right ? 1.0 : 0.0) - right_) / (seen_ + 1);
+}
+
+bool DraftYield::TimeToTry() { return ++waited_ > pause_; }
+
+void DraftYield::Asked(bool paid) {
+  waited_ = 0;
+  // What keeps failing is tried less and less often.
+  pause_ = paid ? kFirstPause : std::min(2 * pause_, kLongestPause);
+}
+
+int ChooseDraftLength(double probability, int asking, int decoding, double guess_seconds,
+                      const DraftCosts& costs, int most) {
+  const double alone = costs.Seconds(decoding);
+  if (alone <= 0 || guess_seconds <= 0 || asking == 0) return 0;
+  double best_rate = kWorthwhile * decoding / alone;
+  double expected = decoding;
+  double all = 1;
+  int best = 0;
+  for (int length = 1; length <= most; ++length) {
+    all *= probability;
+    expected += all * asking;
+    const double rate =
+        expected / (costs.Seconds(decoding + length * asking) + length * guess_seconds);
+    if (rate > best_rate) {
+      best_rate = rate;
+      best = length;
+    }
+  }
+  return best;
+}
+
 std::vector<int> ChooseDraftLengths(std::span<const GuessProbabilities> sequences,
                                     const DraftCosts& costs, int max_tokens) {
   struct Guess {

@@ -51,6 +51,35 @@ class DraftCosts {
 // One sequence's guesses: the probability of each to be right, given that those before it are.
 using GuessProbabilities = std::vector<double>;
 
+// Whether asking a draft model pays for one sequence. Its guesses cost time before they are known,
+// so what they were worth so far decides, and now and then a few are asked for to see whether that
+// has changed.
+class DraftYield {
+ public:
+  // That a guess is right when those before it are.
+  double Probability() const { return right_; }
+  void Observe(bool right);
+  // Called once for each step that asks for none because it would not pay: true from when it is
+  // time to try a few until they were asked for.
+  bool TimeToTry();
+  // Guesses came, because it pays or as a try.
+  void Asked(bool paid);
+
+ private:
+  static constexpr int kFirstPause = 32;
+  static constexpr int kLongestPause = 512;
+
+  double right_ = 0.7;
+  int seen_ = 0;
+  int pause_ = kFirstPause;
+  int waited_ = kFirstPause;  // the first step tries
+};
+
+// How many guesses to ask of a draft model for each of `asking` sequences, out of `decoding` that
+// share the step; each guess of all of them takes `guess_seconds`. 0: it does not pay.
+int ChooseDraftLength(double probability, int asking, int decoding, double guess_seconds,
+                      const DraftCosts& costs, int most);
+
 // How many guesses of each sequence to compute, so that a second of computing gives the most
 // tokens. `sequences` decode in this step; each gets its next token anyway.
 std::vector<int> ChooseDraftLengths(std::span<const GuessProbabilities> sequences,

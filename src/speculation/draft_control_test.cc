@@ -77,5 +77,45 @@ TEST(DraftCosts, OldMeasurementsAreForgotten) {
   EXPECT_LT(costs.Seconds(8), 3.0);
 }
 
+TEST(ChooseDraftLengthTest, AModelIsAskedOnlyWhereItsGuessesAreWorthTheirTime) {
+  const DraftCosts costs = MemoryBound();
+  EXPECT_GE(ChooseDraftLength(0.9, 1, 1, 0.05, costs, 8), 4);
+  EXPECT_EQ(ChooseDraftLength(0.1, 1, 1, 0.2, costs, 8), 0);
+  // As slow as the model itself.
+  EXPECT_EQ(ChooseDraftLength(0.9, 1, 1, 1.0, costs, 8), 0);
+  EXPECT_EQ(ChooseDraftLength(0.9, 1, 1, 0.05, ComputeBound(), 8), 0);
+  // The better the guesses the more of them; more sequences share the time of a guess.
+  EXPECT_GT(ChooseDraftLength(0.95, 1, 1, 0.2, costs, 8),
+            ChooseDraftLength(0.6, 1, 1, 0.2, costs, 8));
+  EXPECT_GE(ChooseDraftLength(0.7, 8, 8, 0.3, costs, 8),
+            ChooseDraftLength(0.7, 1, 1, 0.3, costs, 8));
+}
+
+TEST(ChooseDraftLengthTest, NothingIsAskedForBeforeTimesAreKnown) {
+  EXPECT_EQ(ChooseDraftLength(0.9, 1, 1, 0.05, DraftCosts(), 8), 0);
+  EXPECT_EQ(ChooseDraftLength(0.9, 1, 1, 0, MemoryBound(), 8), 0);
+  EXPECT_EQ(ChooseDraftLength(0.9, 0, 1, 0.05, MemoryBound(), 8), 0);
+}
+
+TEST(DraftYieldTest, WhatFailsIsTriedLessAndLessOften) {
+  DraftYield yield;
+  std::vector<int> tries;
+  for (int step = 0; step < 3000; ++step) {
+    if (!yield.TimeToTry()) continue;
+    tries.push_back(step);
+    yield.Observe(false);
+    yield.Asked(/*paid=*/false);
+  }
+  ASSERT_GE(tries.size(), 5u);
+  EXPECT_EQ(tries[0], 0);
+  EXPECT_LE(tries.size(), 10u);
+  for (size_t i = 2; i < tries.size(); ++i) {
+    EXPECT_GE(tries[i] - tries[i - 1], tries[i - 1] - tries[i - 2]);
+  }
+  EXPECT_LT(yield.Probability(), 0.2);
+  for (int i = 0; i < 60; ++i) yield.Observe(true);
+  EXPECT_GT(yield.Probability(), 0.9);
+}
+
 }  // namespace
 }  // namespace ac::speculation

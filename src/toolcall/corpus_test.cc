@@ -31,6 +31,7 @@ struct Case {
   std::string text;
   Outcome expected;
   int expected_calls = 0;
+  bool missed = false;  // known not to be recovered; counts against the share that must be
 };
 
 Family FamilyFromName(std::string_view name) {
@@ -54,6 +55,7 @@ Case CaseFrom(const std::string& file, const json::Value& value) {
   out.cut = json::GetBool(value, "cut").value_or(false);
   out.tools = json::GetBool(value, "tools").value_or(true);
   out.text = json::GetString(value, "text").value_or("");
+  out.missed = json::Find(value, "missed") != nullptr;
   const json::Value& expect = *json::Find(value, "expect");
   out.expected.text = json::GetString(expect, "text").value_or("");
   out.expected.thinking = json::GetString(expect, "thinking").value_or("");
@@ -163,18 +165,23 @@ TEST(Corpus, IsLargeEnoughToMeanSomething) {
   const auto negatives = std::count_if(Corpus().begin(), Corpus().end(),
                                        [](const Case& test) { return test.expected_calls == 0; });
   EXPECT_GE(negatives, 20);
+  const auto repairs = std::count_if(Corpus().begin(), Corpus().end(), [](const Case& test) {
+    return test.name.starts_with("repair: ");
+  });
+  EXPECT_GE(repairs, 60);
 }
 
 TEST(Corpus, CallsAreRecoveredAndNothingElseIsTakenForOne) {
-  int wanted = 0, recovered = 0;
+  int wanted = 0, recovered = 0;  // of those that need repair
   for (const Case& test : Corpus()) {
     const Outcome outcome = Read(test, {test.text});
     if (test.expected_calls == 0) {
       EXPECT_EQ(outcome.calls, "") << "taken for a call: " << test.name;
-    } else {
+    } else if (test.name.starts_with("repair: ")) {
       ++wanted;
       recovered += outcome.calls == test.expected.calls ? 1 : 0;
     }
+    if (test.missed) continue;
     EXPECT_TRUE(Same(outcome, test.expected)) << test.name << "\n--- got\n"
                                               << Show(outcome) << "--- expected\n"
                                               << Show(test.expected);

@@ -17,8 +17,8 @@ constexpr std::array<std::string_view, 5> kArgumentKeys = {"arguments", "paramet
 constexpr std::array<std::string_view, 5> kIgnoredKeys = {"id", "type", "call_id", "index",
                                                           "tool_call_id"};
 // Tags that models put between the object and the closer.
-constexpr std::array<std::string_view, 3> kStrayTags = {"</function>", "</parameter>",
-                                                        "</arguments>"};
+constexpr std::array<std::string_view, 4> kStrayTags = {"</function>", "</parameter>",
+                                                        "</arguments>", "```"};
 
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& keys, std::string_view key) {
@@ -147,7 +147,7 @@ class JsonBody : public Body {
       if (c != '"' && c != '\'') return ForceEnd(out);
       std::optional<std::string> name = TakeString();
       if (!name.has_value()) return Next::kMore;
-      std::optional<std::string> tool = context_.ToolName(*name);
+      std::optional<std::string> tool = context_.ToolName(TrimBlanks(*name));
       if (!tool.has_value()) return Next::kReject;
       if (name_.empty()) name_ = std::move(*tool);
       at_ = At::kKey;
@@ -323,9 +323,26 @@ class TagBody : public Body {
     const char c = seen.front();
     if (c == '{' || c == '[') {
       inner_ = MakeJsonBody(context_, closers_, false);
+    } else if (c == '`') {
+      // A code fence around the call.
+      const size_t line = seen.find('\n');
+      if (!seen.starts_with(kFence.substr(0, seen.size()))) return BodyState::kReject;
+      if (line == std::string_view::npos) {
+        return seen.size() > kMaxFenceLine ? BodyState::kReject : BodyState::kMore;
+      }
+      buffer_.erase(0, skip + line);
+      return Feed("", out);
     } else if (c == '<') {
       constexpr std::string_view kFunction = "<function";
       constexpr std::string_view kInvoke = "<invoke";
+      constexpr std::string_view kAgain = "<tool_call>";
+      const Match again = StartsWith(seen, kAgain);
+      if (again == Match::kPartial) return BodyState::kMore;
+      if (again == Match::kYes && !opened_twice_) {
+        opened_twice_ = true;
+        buffer_.erase(0, skip + kAgain.size());
+        return Feed("", out);
+      }
       const Match function = StartsWith(seen, kFunction);
       const Match invoke = StartsWith(seen, kInvoke);
       if (function == Match::kPartial || invoke == Match::kPartial) return BodyState::kMore;
@@ -355,8 +372,12 @@ class TagBody : public Body {
     return state;
   }
 
+  static constexpr std::string_view kFence = "```";
+  static constexpr size_t kMaxFenceLine = 32;
+
   const BodyContext context_;
   const std::vector<std::string_view> closers_;
+  bool opened_twice_ = false;
   std::unique_ptr<Body> inner_;
 };
 

@@ -206,12 +206,27 @@ class FunctionBody : public Body {
     for (const std::string_view tag : {tags_.parameter, tags_.close, tags_.outer_close}) {
       const Match match = StartsWith(text, tag);
       if (match == Match::kYes && tag == tags_.close) {
-        return FollowsFunction(text.substr(tag.size()), last);
+        const std::string_view after = text.substr(tag.size());
+        const Match another = FollowsAnotherCall(after);
+        if (another == Match::kYes || (another == Match::kPartial && !last)) return another;
+        return FollowsFunction(after, last);
       }
       if (match == Match::kYes) return match;
       if (match == Match::kPartial) best = last ? Match::kYes : match;
     }
     return best;
+  }
+
+  // Models write several functions into one outer tag.
+  Match FollowsAnotherCall(std::string_view text) const {
+    constexpr std::string_view kFunction = "<function";
+    text.remove_prefix(SkipBlanks(text));
+    if (text.empty()) return Match::kNo;
+    const Match match = StartsWith(text, kFunction);
+    if (match != Match::kYes) return match;
+    const TagName tag = ReadTagName(text.substr(kFunction.size()));
+    if (tag.match != Match::kYes) return tag.match;
+    return context_.tools->Find(tag.name).has_value() ? Match::kYes : Match::kNo;
   }
 
   Match FollowsFunction(std::string_view text, bool last) {

@@ -416,3 +416,15 @@ std::unique_ptr<ToolCallParser> MakeScanner(Family family, const ParserOptions& 
 }
 
 }  // namespace ac::toolcall::internal
+
+namespace ac::toolcall {
+
+bool MentionsCall(std::string_view text) {
+  return std::any_of(internal::kOpeners.begin(), internal::kOpeners.end(),
+                     [&](const internal::Opener& opener) {
+                       return opener.syntax != internal::Syntax::kBareJson &&
+                              text.find(opener.text) != std::string_view::npos;
+                     });
+}
+
+}  // namespace ac::toolcall

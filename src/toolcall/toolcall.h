@@ -61,6 +61,10 @@ class ToolCallParser {
   virtual void Finish(bool cut, std::vector<Event>* out) = 0;
 };
 
+// Whether the text of a reply without a call holds the beginning of one in any syntax: the model
+// only wrote about calls, or wrote one that could not be read. Worth a line in a log.
+bool MentionsCall(std::string_view text);
+
 std::unique_ptr<ToolCallParser> MakeParser(Family family, const ParserOptions& options);
 
 // The same call as the family's models write it; several are joined as they would be in one turn.

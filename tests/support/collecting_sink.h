@@ -1,6 +1,7 @@
 // A token sink that remembers everything and lets a test wait for the end.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -37,14 +38,16 @@ class CollectingSink : public engine::TokenSink {
   // False when the generation did not end within 30 seconds.
   bool Wait() {
     MutexLock lock(mutex_);
-    for (int i = 0; i < 300 && finishes == 0; ++i) {
+    const auto end = Deadline();
+    while (finishes == 0 && std::chrono::steady_clock::now() < end) {
       changed_.WaitFor(mutex_, std::chrono::milliseconds(100));
     }
     return finishes == 1;
   }
   bool WaitForTokens(size_t count) {
     MutexLock lock(mutex_);
-    for (int i = 0; i < 300 && tokens.size() < count && finishes == 0; ++i) {
+    const auto end = Deadline();
+    while (tokens.size() < count && finishes == 0 && std::chrono::steady_clock::now() < end) {
       changed_.WaitFor(mutex_, std::chrono::milliseconds(100));
     }
     return tokens.size() >= count;
@@ -60,6 +63,10 @@ class CollectingSink : public engine::TokenSink {
   int finishes = 0;
 
  private:
+  static std::chrono::steady_clock::time_point Deadline() {
+    return std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  }
+
   Mutex mutex_;
   CondVar changed_;
 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <span>
 #include <vector>
@@ -50,6 +51,7 @@ class ToyModel : public model::ForwardModel {
   int64_t context_length() const override { return context_; }
   int embedding_size() const override { return 2; }
 
+  void SetInterrupt(const std::atomic<bool>* flag) override { interrupt = flag; }
   Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override {
     ++steps;
     largest_batch = std::max(largest_batch.load(), static_cast<int>(batch.size()));
@@ -86,6 +88,7 @@ class ToyModel : public model::ForwardModel {
     return OkStatus();
   }
 
+  std::atomic<const std::atomic<bool>*> interrupt{nullptr};
   std::atomic<int> steps{0};
   std::atomic<int> largest_batch{0};
   std::atomic<int64_t> tokens_computed{0};

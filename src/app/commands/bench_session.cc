@@ -20,6 +20,7 @@ constexpr int64_t kSpareTokens = 256;
 
 struct Flags {
   BenchModelFlags model;
+  SpeculationFlags speculation;
   bench::SessionPlan plan;
   std::vector<std::string> columns = {"cache", "restart", "no-cache"};
   std::string url;
@@ -87,6 +88,7 @@ Status MeasureUncached(const Config& config, const OpenedModel& opened, const Fl
 
 Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context, const Flags& flags,
                                                 std::string* about) {
+  AC_RETURN_IF_ERROR(flags.speculation.Apply(&context.config));
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenBenchModel(context, flags.model));
   *about = opened.resolved.name + ", " + opened.loaded->kernel_choice();
   if (TokensOf(flags.plan) > opened.loaded->context_length()) {
@@ -143,6 +145,7 @@ void RegisterBenchSession(CLI::App& bench, Action* chosen) {
       AddCommand(bench, chosen, "session", "Ten questions behind one long system prompt",
                  [flags](CommandContext& context) { return Run(context, *flags); });
   AddBenchModelOptions(command, &flags->model);
+  AddSpeculationOptions(command, &flags->speculation);
   command->add_option("--url", flags->url,
                       "Ask this server (Anthropic or OpenAI API) instead of our engine");
   command->add_option("--api-key", flags->api_key,

@@ -16,6 +16,7 @@ namespace {
 struct Flags {
   std::string model;
   std::string kv_type;
+  SpeculationFlags speculation;
   std::string prompt;
   std::string file;
   std::string tokens;
@@ -84,6 +85,7 @@ Status Run(CommandContext& context, const Flags& flags) {
   if (!flags.kv_type.empty()) {
     AC_RETURN_IF_ERROR(context.config.SetFlag("kv.type", flags.kv_type));
   }
+  AC_RETURN_IF_ERROR(flags.speculation.Apply(&context.config));
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   AC_ASSIGN_OR_RETURN(std::vector<int32_t> prompt, PromptTokens(flags, opened.loaded->tokenizer()));
   AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeOneShotEngine(context.config));
@@ -121,6 +123,7 @@ void RegisterGenerate(CLI::App& app, Action* chosen) {
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   AddModelOption(command, &flags->model);
   AddKvTypeOption(command, &flags->kv_type);
+  AddSpeculationOptions(command, &flags->speculation);
   command->add_option("--prompt,-p", flags->prompt, "The prompt");
   command->add_option("--file,-f", flags->file,
                       "Read the prompt from a file (- for standard input)");

@@ -23,6 +23,7 @@ struct Flags {
   std::string url;
   bool offline_lock = false;
   std::string kv_type;
+  SpeculationFlags speculation;
   std::string warm;
 };
 
@@ -37,6 +38,7 @@ Status ApplyFlags(const Flags& flags, Config* config) {
   for (const auto& [key, value] : given) {
     if (!value->empty()) AC_RETURN_IF_ERROR(config->SetFlag(key, *value));
   }
+  AC_RETURN_IF_ERROR(flags.speculation.Apply(config));
   if (flags.offline_lock) AC_RETURN_IF_ERROR(config->SetFlag("offline_lock", "true"));
   return OkStatus();
 }
@@ -135,6 +137,7 @@ void RegisterServe(CLI::App& app, Action* chosen) {
   command->add_option("--port", flags->port, "TCP port (4141); 0 picks a free one");
   command->add_option("--api-key", flags->api_key, "Key that clients must send");
   AddKvTypeOption(command, &flags->kv_type);
+  AddSpeculationOptions(command, &flags->speculation);
   command->add_option("--warm", flags->warm,
                       "Compute the prompt of this request (a JSON file) at the start");
 }

@@ -1,0 +1,285 @@
+// The engine over a synthetic model of a real shape: speculation, and streams beside long prompts.
+//
+// Weights are random, so a replay decides what the model says: every forward pass is computed in
+// full, then the logits of the next scripted token win. Each benchmark measures both sides in one
+// run, in turn, and reports their ratio. AC_BENCH_SHAPE, AC_BENCH_QUANT, AC_BENCH_DRAFT_SHAPE and
+// AC_BENCH_PROMPT_TOKENS choose other sizes.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+
+#include "engine/engine.h"
+#include "engine/load_draft.h"
+#include "engine/loaded_model.h"
+#include "grammar/json_schema.h"
+#include "grammar/matcher.h"
+#include "json/json.h"
+#include "support/collecting_sink.h"
+#include "weights/synth.h"
+
+namespace ac::engine {
+namespace {
+
+using ac::testing::CollectingSink;
+
+std::string Setting(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : value;
+}
+
+std::unique_ptr<LoadedModel> OpenShape(const std::string& shape) {
+  const std::string quant = Setting("AC_BENCH_QUANT", "q4_0");
+  const std::string path = "/tmp/anyclaude-bench-" + shape + "-" + quant + ".gguf";
+  const auto recipe = weights::RecipeByName(quant);
+  if (!recipe) return nullptr;
+  if (!FileSystem::Real().Exists(path) &&
+      !weights::Synthesize({shape, *recipe, 1}, path, FileSystem::Real(), {}).ok()) {
+    return nullptr;
+  }
+  auto loaded = LoadedModel::Load(path, {});
+  return loaded.ok() ? std::move(loaded).value() : nullptr;
+}
+
+// A number that depends on its place and nothing else: no three in a row occur twice.
+TokenId Noise(int64_t place) {
+  auto x = static_cast<uint64_t>(place) * 0x9e3779b97f4a7c15u;
+  x ^= x >> 31;
+  return static_cast<TokenId>(100 + x * 0xbf58476d1ce4e5b9u % 50000);
+}
+
+// Computes what the model computes and says what the script says at that position.
+class Replay : public model::ForwardModel {
+ public:
+  using Script = std::function<TokenId(int64_t position)>;
+  Replay(model::ForwardModel& inner, Script script) : inner_(inner), script_(std::move(script)) {}
+  int vocab_size() const override { return inner_.vocab_size(); }
+  int64_t context_length() const override { return inner_.context_length(); }
+  Status Forward(std::span<const model::Chunk> batch, kv::PagePool& pages, float* logits) override {
+    AC_RETURN_IF_ERROR(inner_.Forward(batch, pages, logits));
+    for (const model::Chunk& chunk : batch) {
+      if (chunk.logits == model::LogitRows::kNone) continue;
+      const auto count = static_cast<int64_t>(chunk.tokens.size());
+      for (int64_t i = chunk.logits == model::LogitRows::kAll ? 0 : count - 1; i < count; ++i) {
+        logits[script_(chunk.position + i + 1)] = 1e4f;
+        logits += vocab_size();
+      }
+    }
+    return OkStatus();
+  }
+
+ private:
+  model::ForwardModel& inner_;
+  const Script script_;
+};
+
+GenerateRequest Ask(std::vector<TokenId> prompt, int64_t tokens) {
+  GenerateRequest request;
+  request.prompt = std::move(prompt);
+  request.max_tokens = tokens;
+  request.ignore_end_tokens = true;
+  request.sampling.temperature = 0;
+  return request;
+}
+
+kv::PagePool Pages(const LoadedModel& model, int64_t tokens) {
+  const kv::PageLayout layout = model.model().Layout(kv::KvType::kBF16);
+  return kv::PagePool::Create(layout, tokens / layout.page_tokens + 16).value();
+}
+
+double DecodeSeconds(Engine& engine, const GenerateRequest& request) {
+  auto sink = std::make_shared<CollectingSink>();
+  if (!engine.Submit(request, sink).ok()) return 0;
+  for (int i = 0; i < 200 && !sink->Wait(); ++i) {
+  }
+  return Seconds(sink->info.decode);
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values.empty() ? 0 : values[values.size() / 2];
+}
+
+// Decodes one scripted answer with and without speculation.
+void Compare(benchmark::State& state, const Replay::Script& script,
+             const std::vector<TokenId>& prompt, int64_t answer, LoadedModel* draft) {
+  const auto loaded = OpenShape(Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b"));
+  if (loaded == nullptr) return state.SkipWithError("no model");
+  Replay model(*loaded, script);
+  const auto tokens = static_cast<int64_t>(prompt.size()) + answer + 64;
+  EngineOptions guessing;
+  if (draft != nullptr) {
+    auto made = MakeDraftModel(*draft);
+    if (!made.ok()) return state.SkipWithError(made.status().message().c_str());
+    guessing.draft = *made;
+  }
+  Engine plain(model, loaded->tokenizer(), Pages(*loaded, tokens),
+               {.speculation = Speculation::kOff});
+  Engine fast(model, loaded->tokenizer(), Pages(*loaded, tokens), guessing);
+  const GenerateRequest request = Ask(prompt, answer);
+  std::vector<double> slow_s, fast_s, ratios;
+  for (auto _ : state) {
+    // The engines share the model: one after the other.
+    slow_s.push_back(DecodeSeconds(plain, request));
+    fast_s.push_back(DecodeSeconds(fast, request));
+    ratios.push_back(slow_s.back() / fast_s.back());
+  }
+  const EngineStats stats = fast.stats();
+  state.counters["plain_tok/s"] = static_cast<double>(answer) / Median(slow_s);
+  state.counters["guessing_tok/s"] = static_cast<double>(answer) / Median(fast_s);
+  state.counters["times"] = Median(ratios);
+  state.counters["guesses_right"] = static_cast<double>(stats.guessed_right) /
+                                    std::max(1.0, static_cast<double>(stats.guessed_tokens));
+}
+
+constexpr int64_t kFile = 1500;
+
+// A file in context, an answer that is the file with an edit every 60 tokens.
+void EditReplay(benchmark::State& state) {
+  std::vector<TokenId> prompt;
+  for (int64_t i = 0; i < kFile; ++i) prompt.push_back(Noise(i));
+  for (int64_t i = 0; i < 40; ++i) prompt.push_back(Noise(900'000 + i));
+  const auto start = static_cast<int64_t>(prompt.size());
+  const auto script = [start](int64_t position) {
+    const int64_t i = position - start;
+    return i % 60 >= 55 ? Noise(1'000'000 + i) : Noise(i % kFile);
+  };
+  Compare(state, script, prompt, 600, nullptr);
+}
+
+void NothingRepeats(benchmark::State& state) {
+  std::vector<TokenId> prompt;
+  for (int64_t i = 0; i < kFile; ++i) prompt.push_back(Noise(i));
+  Compare(
+      state, [](int64_t position) { return Noise(position); }, prompt, 400, nullptr);
+}
+
+// A draft model that is never right: it must get out of the way.
+void UselessDraft(benchmark::State& state) {
+  const auto draft = OpenShape(Setting("AC_BENCH_DRAFT_SHAPE", "qwen2.5-coder-0.5b"));
+  if (draft == nullptr) return state.SkipWithError("no draft model");
+  std::vector<TokenId> prompt;
+  for (int64_t i = 0; i < kFile; ++i) prompt.push_back(Noise(i));
+  Compare(
+      state, [](int64_t position) { return Noise(position); }, prompt, 400, draft.get());
+}
+
+// Holds a reply to a grammar, as the backend does, without forced text.
+class Held : public TokenConstraint {
+ public:
+  explicit Held(std::shared_ptr<const grammar::Grammar> grammar) : matcher_(std::move(grammar)) {}
+  std::unique_ptr<TokenConstraint> Fork() const override { return std::make_unique<Held>(*this); }
+  std::span<const uint64_t> Allowed() override { return matcher_.Mask(); }
+  bool Accept(TokenId token) override { return matcher_.AcceptToken(token); }
+  void Rollback(int count) override { matcher_.Rollback(count); }
+  std::vector<TokenId> Forced() override { return {}; }
+
+ private:
+  grammar::Matcher matcher_;
+};
+
+// Decode inside a call's arguments beside free text. The arguments never end.
+void InsideACall(benchmark::State& state) {
+  const auto loaded = OpenShape(Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b"));
+  if (loaded == nullptr) return state.SkipWithError("no model");
+  const auto schema =
+      json::Parse(R"({"type":"object","properties":{"text":{"type":"string","minLength":90000}},)"
+                  R"("required":["text"],"additionalProperties":false})");
+  grammar::ProgramBuilder builder;
+  grammar::SchemaCompiler compiler(builder, *schema, nullptr);
+  auto piece = compiler.CompileRoot();
+  if (!piece.ok()) return state.SkipWithError("no grammar");
+  auto program = builder.Build(*piece);
+  if (!program.ok()) return state.SkipWithError("no program");
+  const auto vocabulary = std::make_shared<const grammar::Vocabulary>(loaded->tokenizer());
+  const auto held = std::make_shared<const Held>(
+      std::make_shared<const grammar::Grammar>(std::move(*program), vocabulary));
+  // What is said does not matter here, so that both sides compute the same.
+  Engine engine(*loaded, loaded->tokenizer(), Pages(*loaded, 4000),
+                {.speculation = Speculation::kOff});
+  GenerateRequest free = Ask({1, 2, 3, 4, 5}, 200);
+  GenerateRequest call = free;
+  call.constraint = held;
+  std::vector<double> free_s, call_s, ratios;
+  (void)DecodeSeconds(engine, call);
+  for (auto _ : state) {
+    free_s.push_back(DecodeSeconds(engine, free));
+    call_s.push_back(DecodeSeconds(engine, call));
+    ratios.push_back(call_s.back() / free_s.back());
+  }
+  state.counters["free_ms_per_token"] = Median(free_s) / 199 * 1e3;
+  state.counters["call_ms_per_token"] = Median(call_s) / 199 * 1e3;
+  state.counters["call_over_free"] = Median(ratios);
+}
+
+// When each token came.
+class Watch : public CollectingSink {
+ public:
+  void OnToken(const TokenEvent& event) override {
+    times.push_back(Seconds(Clock::Real().Now()));
+    CollectingSink::OnToken(event);
+  }
+  std::vector<double> times;
+};
+
+std::vector<TokenId> ColdPrompt(int64_t tokens, int64_t seed) {
+  std::vector<TokenId> prompt;
+  for (int64_t i = 0; i < tokens; ++i) prompt.push_back(Noise(seed * 10'000'000 + i));
+  return prompt;
+}
+
+double PrefillSeconds(Engine& engine, std::vector<TokenId> prompt) {
+  auto sink = std::make_shared<CollectingSink>();
+  if (!engine.Submit(Ask(std::move(prompt), 1), sink).ok()) return 0;
+  for (int i = 0; i < 1000 && !sink->Wait(); ++i) {
+  }
+  return Seconds(sink->info.prefill);
+}
+
+// The gaps of a stream while a cold prompt is read beside it, and what the stream costs the prompt.
+void StreamBesideAPrompt(benchmark::State& state) {
+  const auto loaded = OpenShape(Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b"));
+  if (loaded == nullptr) return state.SkipWithError("no model");
+  const int64_t tokens = std::atoll(Setting("AC_BENCH_PROMPT_TOKENS", "8000").c_str());
+  Replay model(*loaded, Noise);
+  for (auto _ : state) {
+    Engine engine(model, loaded->tokenizer(), Pages(*loaded, 2 * tokens + 40'000), {});
+    const double alone = PrefillSeconds(engine, ColdPrompt(tokens, 1));
+    auto stream = std::make_shared<Watch>();
+    const auto id = engine.Submit(Ask(ColdPrompt(64, 2), 30'000), stream);
+    if (!id.ok()) return state.SkipWithError("no stream");
+    if (!stream->WaitForTokens(50)) return state.SkipWithError("no tokens");
+    const double begin = Seconds(Clock::Real().Now());
+    const double beside = PrefillSeconds(engine, ColdPrompt(tokens, 3));
+    const double end = Seconds(Clock::Real().Now());
+    engine.Cancel(*id);
+    for (int i = 0; i < 100 && !stream->Wait(); ++i) {
+    }
+    std::vector<double> solo, gaps;
+    for (size_t i = 1; i < stream->times.size(); ++i) {
+      const double gap = stream->times[i] - stream->times[i - 1];
+      if (stream->times[i] < begin) solo.push_back(gap);
+      if (stream->times[i - 1] >= begin && stream->times[i] <= end) gaps.push_back(gap);
+    }
+    std::sort(gaps.begin(), gaps.end());
+    if (gaps.empty()) return state.SkipWithError("the stream stood still");
+    state.counters["solo_gap_ms"] = 1e3 * Median(solo);
+    state.counters["gap_p50_ms"] = 1e3 * Median(gaps);
+    state.counters["gap_p99_ms"] = 1e3 * gaps[gaps.size() * 99 / 100];
+    state.counters["gap_max_ms"] = 1e3 * gaps.back();
+    state.counters["stream_share"] =
+        static_cast<double>(gaps.size()) / (end - begin) * Median(solo);
+    state.counters["prompt_alone_s"] = alone;
+    state.counters["prompt_beside_s"] = beside;
+  }
+}
+
+BENCHMARK(EditReplay)->Iterations(5)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(NothingRepeats)->Iterations(5)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(UselessDraft)->Iterations(3)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(InsideACall)->Iterations(7)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(StreamBesideAPrompt)->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
+
+}  // namespace
+}  // namespace ac::engine
