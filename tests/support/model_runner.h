@@ -74,7 +74,11 @@ class ModelRunner {
         if (!page.ok()) return page.status();
         s.pages.push_back(*page);
       }
-      batch.push_back({input.tokens, s.length, s.pages, input.logits, input.pooled});
+      batch.push_back({.tokens = input.tokens,
+                       .position = s.length,
+                       .pages = s.pages,
+                       .logits = input.logits,
+                       .pooled = input.pooled});
     }
     const auto width = static_cast<size_t>(model_->config().vocab_size);
     const auto rows = static_cast<size_t>(model::CountLogitRows(batch));
