@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <random>
+#include <utility>
 
 #include "kv/disk_folder.h"
 #include "kv/disk_store.h"
@@ -40,11 +41,15 @@ std::vector<TokenId> Conversation(std::mt19937& random) {
   return tokens;
 }
 
-[[noreturn]] void WriteUntilKilled(const std::string& root, unsigned seed) {
+// Says through `written` when the first conversation is on the disk.
+[[noreturn]] void WriteUntilKilled(const std::string& root, unsigned seed, int written) {
   PrefixPages pages(512, PrefixPages::Layout(1024));
   const auto store = Open(root, pages.pool().layout());
   std::mt19937 random(seed);
-  while (store != nullptr) pages.Write(*store, Conversation(random));
+  while (store != nullptr) {
+    pages.Write(*store, Conversation(random));
+    if (written >= 0 && ::write(std::exchange(written, -1), "x", 1) != 1) break;
+  }
   _exit(1);
 }
 
@@ -55,13 +60,23 @@ TEST(DiskCrash, AKillAtAnyInstantLeavesOnlyWholePages) {
   std::mt19937 random(5);
   uint64_t most_files = 0;
   for (int i = 0; i < kKills; ++i) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
-    if (child == 0) WriteUntilKilled(root, static_cast<unsigned>(i));
+    if (child == 0) WriteUntilKilled(root, static_cast<unsigned>(i), ends[1]);
+    ::close(ends[1]);
+    // Every other kill may meet the start; the rest meet a writer that writes, however busy the
+    // machine is.
+    char first = 0;
+    if (i % 2 == 0) {
+      ASSERT_EQ(::read(ends[0], &first, 1), 1) << "the writer ended by itself";
+    }
     ::usleep(static_cast<useconds_t>(1000 + random() % 12000));
     ASSERT_EQ(::kill(child, SIGKILL), 0);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ::close(ends[0]);
     ASSERT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself";
     // Every visible file is whole, and every other one is out of the way.
     const auto reports = CheckFolders(FileSystem::Real(), root, FolderCheck::kHeaders);
