@@ -171,7 +171,7 @@ class Modes(unittest.TestCase):
             time.sleep(0.05)
         listed = run("trace", "ls")
         self.assertEqual(listed.count("claude-sonnet-4-5"), 2, listed)
-        shown = run("trace", "show", "last")
+        shown = run("trace", "export", "last")
         self.assertIn("hello through", shown)
         self.assertNotIn("sk-ant-not-to-be-seen", shown)
         self.assertRegex(run("cost"), r"claude\s+2\b")

@@ -25,9 +25,11 @@ struct Flags {
   int calls = 5;
 };
 
+// Bounded, so that a model that never ends a text by itself can still be held to a whole call.
 constexpr std::string_view kTool =
     R"([{"name":"read_file","description":"Reads a file and returns its text","input_schema":)"
-    R"({"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}])";
+    R"({"type":"object","properties":{"path":{"type":"string","maxLength":60}},)"
+    R"("required":["path"],"additionalProperties":false}}])";
 
 class Examiner {
  public:
@@ -38,7 +40,7 @@ class Examiner {
 
   Result<std::string> Ask(std::string_view more) {
     const std::string& model = server_.facts().model;
-    const std::string body = fmt::format(R"({{"model":{},"max_tokens":200,{}}})",
+    const std::string body = fmt::format(R"({{"model":{},"max_tokens":400,{}}})",
                                          json::Quote(model.empty() ? "default" : model), more);
     const Nanos begin = Clock::Real().Now();
     AC_ASSIGN_OR_RETURN(const http::Response reply,
