@@ -53,8 +53,7 @@ class Engine {
 
   int64_t context_length() const { return context_length_; }
   EngineStats stats() const;
-  // Verifies the KV state between two steps, on the engine thread, and waits for the answer. For
-  // tests and diagnosis; not while the engine is being destroyed.
+  // Verifies the KV state between two steps and waits for it; not while the engine is destroyed.
   Status CheckIntegrity();
 
  private:
@@ -109,13 +108,11 @@ class Engine {
   Speculator speculator_;
   const EngineMetrics metrics_;
   double request_seconds_ = 0;  // that a request took lately, once it was admitted
-  // Bit i: token i may be generated. Rows of the output matrix beyond the vocabulary and unused
-  // entries are no text. Empty when every token may.
+  // Bit i: token i may be generated: it is text. Empty when every token may.
   std::vector<uint64_t> usable_tokens_;
   std::vector<uint64_t> allowed_tokens_;  // scratch of AllowedTokens
-
   mutable Mutex mutex_;
-  CondVar wake_;
+  CondVar wake_, checked_;
   std::vector<SequencePtr> submitted_ AC_GUARDED_BY(mutex_);
   std::vector<RequestId> cancelled_ AC_GUARDED_BY(mutex_);
   std::vector<RequestId> in_step_ AC_GUARDED_BY(mutex_);  // whom the running step computes for
@@ -124,7 +121,6 @@ class Engine {
   int checks_wanted_ AC_GUARDED_BY(mutex_) = 0;  // callers of CheckIntegrity that wait
   uint64_t checks_done_ AC_GUARDED_BY(mutex_) = 0;
   Status integrity_ AC_GUARDED_BY(mutex_);
-  CondVar checked_;
   RequestId next_id_ AC_GUARDED_BY(mutex_) = 1;
   EngineStats stats_ AC_GUARDED_BY(mutex_);
 

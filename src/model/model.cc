@@ -188,7 +188,6 @@ float* Model::Impl::Run(const Block& block, const kv::PageLayout& layout, float*
   Embed(block);
   step.Begin(block.segments, layout);
   for (int layer = 0; layer < config.n_layers; ++layer) {
-    if (interrupted()) return nullptr;
     if (!Arrived(layer)) return logits;
     if (interrupted()) return nullptr;
     architecture->Layer(layer, step, x.data());
