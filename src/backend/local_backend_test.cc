@@ -90,6 +90,16 @@ chat::ChatRequest Ask(std::string text) {
   return request;
 }
 
+// What the message's end says of its prompt: its beginning may have come before that was known.
+chat::PromptFacts FactsOf(const std::vector<chat::ChatEvent>& events) {
+  for (const chat::ChatEvent& event : events) {
+    const auto* delta = event.As<chat::MessageDelta>();
+    if (delta != nullptr && delta->prompt) return *delta->prompt;
+  }
+  ADD_FAILURE() << "no facts";
+  return {};
+}
+
 class LocalBackendTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -174,26 +184,19 @@ TEST_F(LocalBackendTest, AnEditedPromptIsToldWhichMessageLeftTheCacheAndWhatItCo
       {.role = chat::Role::kAssistant, .blocks = {{.value = chat::Text{answer}}}});
   request.messages.push_back(
       {.role = chat::Role::kUser, .blocks = {{.value = chat::Text{"second question"}}}});
-  const auto plain = Run(request);
-  const auto* start = plain->events().front().As<chat::MessageStart>();
-  EXPECT_FALSE(start->prompt->divergence);
+  EXPECT_FALSE(FactsOf(Run(request)->events()).divergence);
   request.messages[1].blocks[0].As<chat::Text>()->text[10] = '!';
-  const std::vector<chat::ChatEvent> events = Run(request)->events();
-  start = events.front().As<chat::MessageStart>();
-  ASSERT_TRUE(start != nullptr && start->prompt && start->prompt->divergence);
-  EXPECT_EQ(start->prompt->divergence->part, "message 2 (assistant)");
-  EXPECT_EQ(start->prompt->divergence->before, "t\nan answer ");
-  EXPECT_EQ(start->prompt->divergence->was.substr(0, 4), "of s");
-  EXPECT_EQ(start->prompt->divergence->now.substr(0, 4), "!f s");
-  const chat::MessageDelta* end = nullptr;
-  for (const chat::ChatEvent& event : events) {
-    if (const auto* delta = event.As<chat::MessageDelta>()) end = delta;
-  }
-  ASSERT_TRUE(end != nullptr && end->prompt && end->prompt->divergence);
-  EXPECT_GT(end->prompt->divergence->seconds, 0);
-  EXPECT_GT(end->prompt->prefill_ms, 0);
-  EXPECT_EQ(end->prompt->from_memory + end->prompt->from_disk + end->prompt->computed,
-            end->usage.PromptTokens());
+  const auto sink = Run(request);
+  const chat::PromptFacts facts = FactsOf(sink->events());
+  ASSERT_TRUE(facts.divergence);
+  EXPECT_EQ(facts.divergence->part, "message 2 (assistant)");
+  EXPECT_EQ(facts.divergence->before, "t\nan answer ");
+  EXPECT_EQ(facts.divergence->was.substr(0, 4), "of s");
+  EXPECT_EQ(facts.divergence->now.substr(0, 4), "!f s");
+  EXPECT_GT(facts.divergence->seconds, 0);
+  EXPECT_GT(facts.prefill_ms, 0);
+  EXPECT_EQ(facts.from_memory + facts.from_disk + facts.computed,
+            sink->reply().usage.PromptTokens());
 }
 
 TEST_F(LocalBackendTest, WordsNearASecretAreNotShown) {
@@ -202,13 +205,12 @@ TEST_F(LocalBackendTest, WordsNearASecretAreNotShown) {
   // In the middle of the key, and behind it.
   for (const char* edited : {"my key is sk-ant-api03-abcdefghijklmnopqrstuvwXYZ0123456789 and",
                              "my key is sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789 but"}) {
-    const std::vector<chat::ChatEvent> events = Run(Ask(edited))->events();
-    const auto* start = events.front().As<chat::MessageStart>();
-    ASSERT_TRUE(start != nullptr && start->prompt && start->prompt->divergence) << edited;
-    EXPECT_EQ(start->prompt->divergence->before, "[a secret is near]");
-    EXPECT_EQ(start->prompt->divergence->was, "[a secret is near]");
-    EXPECT_EQ(start->prompt->divergence->now, "[a secret is near]");
-    EXPECT_EQ(start->prompt->divergence->part, "message 1 (user)") << "where it is can be told";
+    const chat::PromptFacts facts = FactsOf(Run(Ask(edited))->events());
+    ASSERT_TRUE(facts.divergence) << edited;
+    EXPECT_EQ(facts.divergence->before, "[a secret is near]");
+    EXPECT_EQ(facts.divergence->was, "[a secret is near]");
+    EXPECT_EQ(facts.divergence->now, "[a secret is near]");
+    EXPECT_EQ(facts.divergence->part, "message 1 (user)") << "where it is can be told";
   }
 }
 
