@@ -19,7 +19,8 @@ void RegisterCost(CLI::App& app, Action* chosen);
 void RegisterStats(CLI::App& app, Action* chosen);
 void RegisterBench(CLI::App& app, Action* chosen);
 void RegisterImport(CLI::App& app, Action* chosen);
-void RegisterTestModel(CLI::App& RegisterDemo(CLI::App& app, Action* chosen);
+void RegisterTestModel(CLI::App& app, Action* chosen);
+void RegisterDemo(CLI::App& app, Action* chosen);
 void RegisterDoctor(CLI::App& app, Action* chosen);
 void RegisterConfig(CLI::App& app, Action* chosen);
 
