@@ -122,7 +122,7 @@ class Docs:
                 words = re.sub(r"[\[\]()]", " ", line).split()
                 command = []
                 for word in words:
-                    if not re.fullmatch(r"[a-z]+", word) or len(command) == 2:
+                    if not re.fullmatch(r"[a-z]+(?:-[a-z]+)*", word) or len(command) == 2:
                         break
                     command.append(word)
                 flags = [w.split("=")[0] for w in words if re.match(r"--?[a-zA-Z]", w)]
