@@ -155,6 +155,7 @@ TEST(ReplyStream, ACallThatMayBeARepetitionIsToldOnceItDiffersAtEverySplit) {
     EXPECT_TRUE(stream.Finish({}, {}).empty());
     const std::string told(stream.told_text());
     EXPECT_EQ(told, same.substr(0, std::min(same.size(), stream.told_tokens() * step))) << step;
+    if (told.find('<') != std::string::npos) continue;  // the other try goes on inside the call
     stream.Rewind();
     EXPECT_FALSE(stream.repeats());
     // The other try says something else from there on.
