@@ -105,7 +105,8 @@ class Launcher(unittest.TestCase):
         result = json.loads(next(line for line in text.splitlines() if line.startswith('{"')
                                  and '"usage"' in line))
         self.assertFalse(result["is_error"], result)
-        self.assertGreater(result["usage"]["input_tokens"], 10_000)
+        usage = result["usage"]
+        self.assertGreater(usage["input_tokens"] + usage["cache_creation_input_tokens"], 10_000)
 
     def test_a_number_chooses_and_q_leaves(self):
         self.script("echo started; exit 3")
