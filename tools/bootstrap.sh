@@ -19,7 +19,7 @@ RUN_PACKAGES=(
   prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev)
 TEST_PACKAGES=(python3-jinja2 chromium)
 CHECK_PACKAGES=(clang-format-14 clang-tidy-19)
-FULL_PACKAGES=(clang-19 libclang-rt-19-dev qemu-user g++-aarch64-linux-gnu)
+FULL_PACKAGES=(clang-19 libclang-rt-19-dev qemu-user g++-aarch64-linux-gnu googletest)
 BENCH_PACKAGES=(wrk)
 NPM_DIR=tests/npm
 NPM_STAMP=$NPM_DIR/node_modules/.anyclaude-lock

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Everything, in every build: configure, build and test each preset, then run each fuzzer.
+# Everything, in every build: configure, build and test each preset, the kernels for ARM in qemu, then
+# run each fuzzer.
 # A preset that already passed for exactly this tree is not repeated, so a stopped run goes on where
 # it was. PRESETS="asan tsan" picks some, S=30 sets the seconds per fuzzer, FORCE=1 repeats.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-PRESETS=${PRESETS:-release dev asan tsan clang fuzz cov}
+PRESETS=${PRESETS:-release dev asan tsan clang aarch64 fuzz cov}
 S=${S:-30}
 tree=$( (git rev-parse HEAD; git diff HEAD; git ls-files -o --exclude-standard | xargs -r -d '\n' cat) |
   sha256sum | cut -d ' ' -f 1)
@@ -26,6 +27,7 @@ run_fuzzers() {
 }
 
 run_preset() {
+  if [ "$1" = aarch64 ]; then tools/check_neon.sh; return; fi
   cmake --preset "$1" >/dev/null && cmake --build "build/$1" || return 1
   if [ "$1" = fuzz ]; then run_fuzzers; return; fi
   ctest --test-dir "build/$1" --output-on-failure --no-label-summary -j 2 || return 1

@@ -19,6 +19,10 @@ constexpr BuiltTable kTables[] = {
     {&ac_kernels_avx2, "AVX2, FMA and F16C",
      [](const cpu::Features& f) { return f.avx2 && f.fma && f.f16c; }},
 #endif
+#if defined(__aarch64__)
+    {&ac_kernels_neon, "NEON with dot products",
+     [](const cpu::Features& f) { return f.neon && f.dotprod; }},
+#endif
     {&ac_kernels_ref, "nothing", [](const cpu::Features&) { return true; }},
 };
 

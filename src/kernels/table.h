@@ -152,6 +152,7 @@ extern const struct ac_kernel_table ac_kernels_ref;
 extern const struct ac_kernel_table ac_kernels_avx2;   /* x86 only */
 extern const struct ac_kernel_table ac_kernels_avx512; /* x86 only */
 extern const struct ac_kernel_table ac_kernels_amx;    /* x86 only */
+extern const struct ac_kernel_table ac_kernels_neon;   /* 64-bit ARM only */
 
 /* For tables that have no own code for a weight format: the scalar expansion of one row to `cols`
  * floats. */

@@ -32,6 +32,10 @@ struct KeyBlock {
   const float* turned;  // null: scores are computed from the keys in the cache
   KvRows keys;
   KvRows values;
+  // The block after it, or the block itself: its bytes are fetched while this one is read. Null
+  // where that happened before.
+  const unsigned char* next_keys;
+  const unsigned char* next_values;
 };
 
 // Rows whose scores are computed at once from keys in the cache; more rows have them expanded.
@@ -51,7 +55,7 @@ inline void PlaceScores(const QueryBlock& block, int64_t row, int64_t rows, cons
     q[r] = block.a->q + block.Offset(row + r);
     scores[r] = s.scores + (row + r) * kKeys;
   }
-  ScoresInPlace<kRows, kType>(q, keys.keys, keys.count, block.a->scale, scores);
+  ScoresInPlace<kRows, kType>(q, keys.keys, keys.next_keys, keys.count, block.a->scale, scores);
 }
 
 // Of type kType are the values, which may be those of the cache or expanded ones.
@@ -84,7 +88,7 @@ inline void AttendRows(const QueryBlock& block, int64_t row, const KeyBlock& key
     Weigh(scores[r], static_cast<int>(low), static_cast<int>(high), s.part.max + row + r,
           s.part.total + row + r, sums[r], dim);
   }
-  AddValues<kRows, kType>(scores, keys.values, keys.count, sums);
+  AddValues<kRows, kType>(scores, keys.values, keys.next_values, keys.count, sums);
 }
 
 template <ac_kv_type kType>
@@ -116,18 +120,25 @@ inline bool Expands(const ac_kv_view& kv, int64_t rows) {
   return rows > kInPlaceRows || kv.head_dim % (kLanes * kWidth) != 0;
 }
 
-// The block from position `key` on, expanded if asked for; the next one is on its way.
+// The block from position `key` on, expanded if asked for.
 template <ac_kv_type kType>
 inline KeyBlock TakeBlock(const ac_kv_view& kv, int32_t kv_head, int64_t key, int64_t last,
                           bool expand, const AttentionScratch& s) {
   const int count = static_cast<int>(last - key + 1 < kKeys ? last - key + 1 : kKeys);
-  KeyBlock block{key, count, nullptr, RowsAt<kType>(kv, kv.key_offset, kv_head, key),
-                 RowsAt<kType>(kv, kv.value_offset, kv_head, key)};
-  if (key + kKeys <= last) {
-    PrefetchRows<kType>(RowsAt<kType>(kv, kv.key_offset, kv_head, key + kKeys));
-    PrefetchRows<kType>(RowsAt<kType>(kv, kv.value_offset, kv_head, key + kKeys));
-  }
+  const int64_t next = key + kKeys <= last ? key + kKeys : key;
+  const KvRows next_keys = RowsAt<kType>(kv, kv.key_offset, kv_head, next);
+  const KvRows next_values = RowsAt<kType>(kv, kv.value_offset, kv_head, next);
+  KeyBlock block{key,
+                 count,
+                 nullptr,
+                 RowsAt<kType>(kv, kv.key_offset, kv_head, key),
+                 RowsAt<kType>(kv, kv.value_offset, kv_head, key),
+                 next_keys.rows,
+                 next_values.rows};
   if (!expand) return block;
+  PrefetchRows<kType>(next_keys);
+  PrefetchRows<kType>(next_values);
+  block.next_values = nullptr;
   TurnKeys<kType>(block.keys, count, s.keys);
   ExpandValues<kType>(block.values, count, s.values);
   block.turned = s.keys;

@@ -45,10 +45,11 @@ inline void AddElements(V words, V scales, const float* const* q, int64_t d, V* 
 }
 
 // The same from the keys where they lie, turned in registers: for few rows. The products are added
-// in the same order.
+// in the same order. `next` are the keys that will be read after these; fetching them all at once
+// would leave nothing to compute meanwhile.
 template <int kRows, ac_kv_type kType>
-inline void ScoresInPlace(const float* const* q, const KvRows& keys, int count, float scale,
-                          float* const* scores) {
+inline void ScoresInPlace(const float* const* q, const KvRows& keys, const unsigned char* next,
+                          int count, float scale, float* const* scores) {
   constexpr int kColumns = kWidth * kWordElements<kType>;
   for (int k = 0; k < count; k += kWidth) {
     const V scales = KeyScales<kType>(keys, k);
@@ -57,6 +58,9 @@ inline void ScoresInPlace(const float* const* q, const KvRows& keys, int count, 
     for (int64_t d = 0; d < keys.dim; d += kColumns) {
       V words[kWidth];
       TurnKeyWords<kType>(keys, k, count, d, words);
+      for (int i = 0; i < kWidth; ++i) {
+        __builtin_prefetch(next + ((k + i) * keys.dim + d) * kElementBytes<kType>, 0, 2);
+      }
       for (int i = 0; i < kWidth; ++i) {
         AddElements<kType, kRows>(words[i], scales, q, d + i * kWordElements<kType>, sums);
       }
@@ -68,7 +72,8 @@ inline void ScoresInPlace(const float* const* q, const KvRows& keys, int count, 
 // sums += scores * values for kRows query rows. Values are read where they lie; they have the same
 // bits as the expanded ones.
 template <int kRows, ac_kv_type kType>
-inline void AddValues(float* const* scores, const KvRows& values, int count, float* const* sums) {
+inline void AddValues(float* const* scores, const KvRows& values, const unsigned char* next,
+                      int count, float* const* sums) {
   for (int64_t d = 0; d < values.dim; d += kLanes * kWidth) {
     V acc[kRows][kLanes];
     for (int r = 0; r < kRows; ++r) {
@@ -77,6 +82,12 @@ inline void AddValues(float* const* scores, const KvRows& values, int count, flo
     for (int k = 0; k < count; ++k) {
       V value[kLanes];
       for (int i = 0; i < kLanes; ++i) value[i] = LoadKv<kType>(values, k, d + i * kWidth);
+      if (next != nullptr) {
+        const unsigned char* const ahead = next + (k * values.dim + d) * kElementBytes<kType>;
+        for (int64_t at = 0; at < kLanes * kWidth * kElementBytes<kType>; at += 64) {
+          __builtin_prefetch(ahead + at, 0, 2);
+        }
+      }
       for (int r = 0; r < kRows; ++r) {
         const V p = Set1(scores[r][k]);
         for (int i = 0; i < kLanes; ++i) acc[r][i] = Fma(p, value[i], acc[r][i]);

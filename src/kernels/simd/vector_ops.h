@@ -79,19 +79,29 @@ void AddScaled(float* x, const float* y, float scale, int64_t n) {
   for (; i < n; ++i) x[i] = __builtin_fmaf(scale, y[i], x[i]);
 }
 
+// The sum is taken in stretches, because a narrow vector's partial sums lose a bit for every
+// doubling of their number.
 void Softmax(float* x, int64_t n) {
+  constexpr int64_t kStretch = 512;
   float max = x[0];
   for (int64_t i = 1; i < n; ++i) max = fmaxf(max, x[i]);
-  float sum = 0;
+  double sum = 0;
   int64_t i = 0;
-  V sums = Zero();
-  for (; i + kWidth <= n; i += kWidth) {
-    const V e = Exp(Sub(Load(x + i), Set1(max)));
-    sums = Add(sums, e);
-    Store(x + i, e);
+  while (i + kWidth <= n) {
+    V sums = Zero();
+    const int64_t stop = n - i < kStretch ? n : i + kStretch;
+    for (; i + kWidth <= stop; i += kWidth) {
+      const V e = Exp(Sub(Load(x + i), Set1(max)));
+      sums = Add(sums, e);
+      Store(x + i, e);
+    }
+    sum += static_cast<double>(Sum(sums));
   }
-  for (; i < n; ++i) sum += x[i] = expf(x[i] - max);
-  const float scale = 1.0f / (sum + Sum(sums));
+  for (; i < n; ++i) {
+    x[i] = expf(x[i] - max);
+    sum += static_cast<double>(x[i]);
+  }
+  const float scale = static_cast<float>(1.0 / sum);
   for (i = 0; i < n; ++i) x[i] *= scale;
 }
 
