@@ -59,8 +59,9 @@ class CommandLine(unittest.TestCase):
         return done.stderr
 
     def test_a_model_is_examined_as_an_agent_would_use_it(self):
-        output = self.run_ok("test-model", "--model", "built-in", "--calls", "2")
-        for line in (r"ok +a whole reply", r"ok +a stream that keeps the rules", r"ok +tool calls when it must +2 of 2"):
+        output = self.run_ok("test-model", "--model", "starter", "--calls", "2")
+        for line in (r"ok +a whole reply", r"ok +a stream that keeps the rules", r"ok +tool calls when it must +2 of 2",
+                     r"ok +tool calls when it should +2 of 2"):
             self.assertRegex(output, line)
 
     def test_every_command_explains_itself(self):
@@ -386,8 +387,9 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(done.returncode, 1 if "FAIL" in checks.values() else 0)
 
     def test_serve_stops_on_a_signal(self):
-        server = subprocess.Popen([BINARY, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  text=True, env={"HOME": self.home, "ANYCLAUDE_HOME": self.home})
+        server = subprocess.Popen([BINARY, "serve", "--model", "built-in", "--port", "0"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True,
+                                  env={"HOME": self.home, "ANYCLAUDE_HOME": self.home})
         lines = [server.stdout.readline() for _ in range(2)]
         self.assertTrue(any("random weights" in line for line in lines), lines)
         while "Ctrl-C" not in lines[-1] and lines[-1]:

@@ -95,11 +95,11 @@ FIXED_COMMANDS = {
     "whoami": (["who is the user?", "whoami", "which user am I?"], ["tell me which user I am"]),
 }
 CHAT = {
-    HELLO: (["hello", "hi", "hey", "hello there", "good morning", "hi there", "say hello", "Hello!", "Hi!", "hey there", "good evening", "greetings", "hallo"],
+    HELLO: (["hello", "hi", "hey", "hello there", "good morning", "hi there", "say hello", "Hello!", "Hi!", "hey there", "good evening", "greetings", "hallo", "yo", "hi you", "hello you", "good afternoon", "hello again", "hi again", "morning", "hey hey", "hi, how are you?", "hello, are you there?", "hey, good evening", "good day", "hi, good evening", "hello, good day"],
             ["hello!", "hi, good morning", "hey you"]),
     WHO: (["who are you?", "what are you?", "what model are you?", "which model is this?", "are you a language model?", "introduce yourself", "what is your name?",
-           "tell me about yourself", "are you Claude?", "what is this?"], ["who are you", "what kind of model are you?"]),
-    THANKS: (["thanks", "thank you", "thank you!", "thanks a lot", "great, thanks", "ok thanks", "perfect, thank you"], ["many thanks", "thanks!"]),
+           "tell me about yourself", "are you Claude?", "what is this?", "what kind of thing are you?", "what sort of model is this?", "who am I talking to?", "tell me who you are", "what do you call yourself?", "can you introduce yourself?", "which AI are you?", "are you an AI?", "what can you do?", "what type of model are you?", "which kind of model is this?", "say who you are", "who is this?", "what are you exactly?", "describe yourself"], ["who are you", "what kind of model are you?"]),
+    THANKS: (["thanks", "thank you", "thank you!", "thanks a lot", "great, thanks", "ok thanks", "perfect, thank you", "thank you so much", "thanks again", "cheers", "much appreciated", "thx", "nice, thank you", "good job", "very kind, thanks", "thank you very much", "lovely, thanks", "so many thanks", "my thanks", "that is great, thank you", "well done, thanks"], ["many thanks", "thanks!"]),
     BEYOND: (["write a poem about {t}", "explain {t}", "refactor the {t} module", "fix the bug in {t}", "why is {t} slow?", "write a {t} in Rust", "design a {t} system",
               "translate {t} to French", "what is the capital of {t}?", "optimize the {t}", "implement {t}", "prove that {t} works", "tell me a joke about {t}",
               "how do I learn {t}?", "write unit tests for {t}", "review the {t} code", "what is {t}?", "compare {t} and {u}", "why does {t} fail?",
@@ -107,6 +107,62 @@ CHAT = {
               "what do you think about {t}?", "should I use {t} or {u}?", "write a story about {t}", "how does {t} work?"],
              ["write an essay about {t}", "explain how {t} works", "fix {t}", "what is the meaning of {t}?", "improve the {t} code"]),
 }
+# More phrasings per job, put together from parts: one of each list in turn. What the evaluation holds out is left out.
+COMPOSED = {
+    "read": [[["read", "show", "show me", "open", "display", "view", "print", "look at", "have a look at", "take a look at", "dump", "examine",
+               "inspect", "check", "give me", "output", "read out", "bring up", "pull up", "fetch", "let me see", "I want to see", "go through"],
+              [" {p}", " {p}", " the file {p}", " the contents of {p}", " the content of {p}", " the text of {p}", " what is in {p}", " all of {p}"],
+              ["", "", "", " and show it", " and tell me what it says", " and show it to me"]],
+             [["what is in", "what's in", "what is inside", "what stands in", "what do we have in"], [" {p}", " the file {p}"], ["?", ""]],
+             [["what does", "what did"], [" {p}", " the file {p}"], [" say?", " have in it?", " look like?", " hold?"]]],
+    "first_line": [[["show", "tell me", "give me", "print", "read", "display", "get"], [" the first line", " just the first line", " line one", " the top line"],
+                    [" of", " in", " from"], [" {p}", " the file {p}"]],
+                   [["what is", "what's", "which is"], [" the first line of", " the top line of", " line one of", " the first line of the file"], [" {p}?"]]],
+    "list": [[["list", "show", "show me", "give me", "display", "print", "name", "tell me"],
+              [" the files in", " all files in", " the files of", " everything in", " what is in", " the contents of", " all the files in", ""],
+              [" the folder {d}", " the directory {d}", " {d}", " folder {d}", " directory {d}"]],
+             [["what files", "which files", "what", "which file names"], [" are in", " are there in", " do we have in", " lie in"], [" {d}?", " the folder {d}?", " the directory {d}?"]],
+             [["what files", "which files", "what"], [" does {d}", " does the directory {d}"], [" have?", " contain?", " hold?"]]],
+    "search": [[["search", "look", "grep", "scan", "hunt"], [" for {n}"],
+                ["", "", " in the project", " in the repository", " in all files", " across the code", " everywhere", " in the source", " in this folder"]],
+               [["find", "show", "show me", "list", "get"], [" all uses of", " every use of", " each occurrence of", " the text", " all mentions of", " every line with",
+                                                            " where we have", " all places with"], [" {n}"], ["", "", " in the code", " in the project"]],
+               [["search"], [" the code", " the repository", " all files", " everything", " the source"], [" for {n}"]],
+               [["where"], [" is {n}", " can I find {n}", " do you see {n}", " does {n} occur", " is {n} used", " is {n} defined", " did we put {n}", " is the text {n}"], ["?"]],
+               [["which files", "what files", "which lines"], [" use {n}", " contain {n}", " mention {n}", " have {n}", " call {n}"], ["?"]]],
+    "find": [[["find", "look for", "search for", "locate", "list", "show", "get", "give me", "show me"],
+              [" files", " all files", " every file", " the files", " any files", " all the files"],
+              [" named {n}", " called {n}", " like {n}", " that match {n}", " with the name {n}", " whose name matches {n}", " with the pattern {n}", " of the form {n}"]],
+             [["which files", "what files", "which file names"], [" match {n}", " are named {n}", " have the name {n}", " are like {n}", " fit {n}"], ["?"]]],
+    "run": [[["", "", "", "in the terminal, ", "in the shell, ", "in bash, ", "on the command line, "],
+             ["run", "execute", "start", "launch", "try", "call", "do", "invoke", "perform"],
+             ["", "", " the command", " this command", " the following command", " the shell command", " this", " the command line", " the program"], [" {c}", ": {c}"]],
+            [["use the shell", "use the terminal", "use bash"], [" to run {c}", " for {c}", ": {c}"]],
+            [["I need", "I want", "we need", "we should"], [" to run {c}", " to execute {c}", " the output of {c}", " to see what {c} prints"]],
+            [["what does", "what will"], [" {c}"], [" print?", " give?", " say?"]]],
+    "write": [[["create", "make", "add", "start", "set up", "produce"], [" {p}", " a file {p}", " the file {p}", " a new file {p}", " a file called {p}", " a file named {p}", " file {p}"],
+               [" with {c}", " containing {c}", " that contains {c}", " that says {c}", " with the content {c}", " with the text {c}", " with the line {c}", " holding {c}", ": {c}",
+                " and write {c} into it", " and put {c} in it"]],
+              [["write", "put", "store", "save", "place", "add", "drop", "insert"], [" {c}", " the text {c}", " the line {c}", " the words {c}", " this: {c}"],
+               [" to {p}", " into {p}", " in {p}", " in the file {p}", " to the file {p}", " into a new file {p}", " in a file called {p}", " into a file named {p}"]],
+              [["I need", "I want", "there should be", "we need"], [" {p}", " a file {p}", " a new file {p}"], [" with {c}", " containing {c}", " that says {c}", " with the text {c}"]]],
+    "edit": [[["", "", "", "edit {p}: ", "in {p} ", "in {p}, ", "in the file {p} ", "in the file {p}, ", "open {p} and ", "update {p} and ", "go into {p} and ", "edit {p} and ", "inside {p}, "],
+              ["replace {o} with {w}", "replace {o} by {w}", "substitute {w} for {o}", "change {o} to {w}", "change {o} into {w}", "turn {o} into {w}", "rename {o} to {w}", "swap {o} for {w}",
+               "swap {o} with {w}", "make {o} {w}", "put {w} where {o} is", "exchange {o} for {w}", "replace the text {o} with {w}", "change the word {o} to {w}"],
+              [" in {p}", " in {p}", " in the file {p}", " inside {p}", " within {p}", " inside the file {p}"]]],
+    "lines": [[["count", "give me", "tell me", "show", "get", "print"], [" the number of lines", " the line count", " the lines"], [" of {p}", " in {p}", " in the file {p}", " of the file {p}"]],
+              [["how many lines"], [" does {p}", " does the file {p}"], [" have?", " contain?"]], [["how many lines"], [" are in", " are there in", " do we have in"], [" {p}?", " the file {p}?"]]],
+    "delete": [[["delete", "remove", "erase", "drop", "get rid of", "throw away", "wipe", "rm"], [" {p}", " the file {p}", " file {p}"]]],
+    "mkdir": [[["create", "make", "add", "set up", "start"], [" a", " the", " a new", " one new", " me a"], [" folder", " directory"], [" {d}", " called {d}", " named {d}"]]],
+    "move": [[["move", "rename", "shift", "relocate", "mv"], [" {p}", " the file {p}"], [" to {q}", " into {q}", " over to {q}", " as {q}"]]],
+    "copy": [[["copy", "duplicate", "clone", "cp"], [" {p}", " the file {p}"], [" to {q}", " into {q}", " as {q}", " over to {q}"]],
+             [["make a copy of", "make a duplicate of", "create a copy of"], [" {p}", " the file {p}"], [" called {q}", " at {q}", " under the name {q}", " as {q}"]]],
+}
+# Before and behind a sentence that asks to do something.
+OPENERS = ["please ", "can you ", "could you ", "would you ", "can you please ", "I want you to ", "I need you to ", "I'd like you to ", "go ahead and ", "now ", "next, ",
+           "then ", "just ", "quickly ", "hey, ", "alright, ", "let's ", "kindly ", "first, ", "would you please ", "you can ", "we should ", "try to ", "also "]
+TAILS = [" please", " for me", " now", ", thanks", ", please", " again", " right now", " if you can", " for me, please", "!", "."]
+QUESTIONS = ("what", "where", "which", "who", "how", "do ", "does", "are ", "is ", "should", "why", "any ", "use ", "in ", "I ", "we ", "there ", "let ", "tell ")
 REPEAT = ["say {c}", "repeat {c}", "say exactly: {c}", "repeat after me: {c}", "echo back {c}", "reply with {c}", "answer with {c}", "just say {c}"]
 
 
@@ -131,11 +187,11 @@ class Writer:
         self.words = Words(self.rng, held_out, pieces)
         self.held_out = held_out
 
-    def phrase(self, pair, **parts):
+    def phrase(self, pair, kind=None, **parts):
         if self.held_out:
             text = self.words.pick(pair[1])
         else:
-            text = self.words.pick(pair[0])
+            text = self.varied(pair, kind)
         text = text.format(**parts)
         if self.words.chance(0.35):
             text = text[0].upper() + text[1:]
@@ -144,6 +200,26 @@ class Writer:
         if self.words.chance(0.08):
             text = self.words.pick(["ok, ", "now ", "please ", "Hi! ", "next: ", "and then ", "so, "]) + text
         return text
+
+    def varied(self, pair, kind):
+        """A phrasing of the list or of parts, with something polite around it, and never one that is held out."""
+        while True:
+            text = self.words.pick(pair[0])
+            if kind in COMPOSED and self.words.chance(0.6):
+                text = "".join(self.words.pick(part) for part in self.words.pick(COMPOSED[kind]))
+            if text.count("{p}") > 1:  # a file named at both ends
+                continue
+            if kind == "edit" and "{p}" not in text:
+                continue
+            asks = text.startswith(QUESTIONS)
+            opener = self.words.pick(OPENERS) if not asks and self.words.chance(0.3) else ""
+            # A literal at the end that may be bare must stay at the end.
+            tail = "" if asks or self.is_bare_end or not self.words.chance(0.12) else self.words.pick(TAILS)
+            if opener.startswith(("can", "could", "would")) and not tail and not self.is_bare_end and self.words.chance(0.7):
+                tail = "?"
+            text = opener + text + tail
+            if text not in pair[1]:
+                return text
 
     def quote(self, text, bare):
         """A literal as people write it; `bare` is how often without quotes."""
@@ -154,6 +230,12 @@ class Writer:
         return mark + text + mark
 
     # One method per job. Each returns (request, job, literal arguments in the order of the tool).
+
+    def agents_box(self):
+        """What coding agents offer today: four tools that do everything, and others that only sound like more."""
+        jobs = ["read", "run", "write", "edit"]
+        self.rng.shuffle(jobs)
+        return Toolbox(self.words, jobs, self.words.pick([3, 5, 7, 9, 12]))
 
     def toolbox(self, needed):
         jobs = ["read", "list", "search", "find", "run", "write", "edit"]
@@ -182,6 +264,9 @@ class Writer:
         first = self.tool_of(kinds[0])
         if self.easy:  # no exchange without its tool
             kinds = [k if k == "repeat" or self.tool_of(k) == first else kinds[0] for k in kinds]
+        if not self.easy and not self.held_out and self.words.chance(0.3):
+            box = self.agents_box()
+            return box, [self.exchange(box, kind) for kind in kinds]
         box = self.toolbox(first if first in ("read", "list", "search", "find", "run", "write", "edit") else None)
         return box, [self.exchange(box, kind) for kind in kinds]
 
@@ -258,13 +343,13 @@ class Writer:
 
     def do_read(self, box):
         path = self.words.file()
-        request = self.phrase(PHRASES["read"], p=self.quote(path, 0.6))
+        request = self.phrase(PHRASES["read"], "read", p=self.quote(path, 0.6))
         result, answer = self.with_failures(self.read_result(path, self.lines()))
         return self.finish(box, request, "read", [path], result, answer, "read", f"cat {path}")
 
     def do_first_line(self, box):
         path = self.words.file()
-        request = self.phrase(PHRASES["first_line"], p=self.quote(path, 0.6))
+        request = self.phrase(PHRASES["first_line"], "first_line", p=self.quote(path, 0.6))
         lines = self.lines(5)
         pair = self.numbered(lines), f"The first line of {path} is: {lines[0].strip()}"
         result, answer = self.with_failures(pair)
@@ -272,7 +357,7 @@ class Writer:
 
     def do_list(self, box):
         folder = self.words.folder()
-        request = self.phrase(PHRASES["list"], d=self.quote(folder, 0.6))
+        request = self.phrase(PHRASES["list"], "list", d=self.quote(folder, 0.6))
         names = self.lines(7, lambda: self.words.stem() + self.words.pick(["/", ".py", ".md", ".js", ".txt", ".cc", ""]))
         pair = ("\n".join(names), f"{folder} has:\n{self.shown(names)}") if self.words.chance(0.95) else ("", f"{folder} is empty.")
         result, answer = self.with_failures(pair)
@@ -280,7 +365,7 @@ class Writer:
 
     def do_search(self, box):
         needle = self.words.needle()
-        request = self.phrase(PHRASES["search"], n=self.quote(needle, 0.0 if " " in needle else 0.5))
+        request = self.phrase(PHRASES["search"], "search", n=self.quote(needle, 0.0 if " " in needle else 0.5))
         found = self.lines(6, lambda: f"{self.words.file()}:{self.rng.randrange(1, 400)}:{self.words.identifier()} {needle}")
         if self.words.chance(0.15):
             result, answer = self.words.pick(["", "No matches found", "No files found"]), f"I found no {needle}."
@@ -290,7 +375,7 @@ class Writer:
 
     def do_find(self, box):
         glob = self.words.glob() if self.words.chance(0.7) else self.words.stem() + "." + self.words.pick(["py", "md", "js"])
-        request = self.phrase(PHRASES["find"], n=self.quote(glob, 0.6))
+        request = self.phrase(PHRASES["find"], "find", n=self.quote(glob, 0.6))
         found = self.lines(6, self.words.file)
         if self.words.chance(0.15):
             result, answer = self.words.pick(["", "No files found"]), f"No file matches {glob}."
@@ -305,7 +390,7 @@ class Writer:
     def do_run(self, box):
         command = self.words.command()
         self.is_bare_end = True
-        request = self.phrase(PHRASES["run"], c=self.quote(command, 0.55))
+        request = self.phrase(PHRASES["run"], "run", c=self.quote(command, 0.55))
         return self.shell(box, request, command, self.lines(6) if self.words.chance(0.8) else [], "run")
 
     def do_fixed(self, box):
@@ -320,7 +405,7 @@ class Writer:
     def do_lines(self, box):
         path = self.words.file()
         count = self.words.number()
-        request = self.phrase(PHRASES["lines"], p=self.quote(path, 0.6))
+        request = self.phrase(PHRASES["lines"], "lines", p=self.quote(path, 0.6))
         result, answer = self.with_failures((f"{count} {path}", f"{path} has {count} lines."))
         return self.finish(box, request, "run", [f"wc -l {path}"], result, answer, "lines")
 
@@ -330,17 +415,17 @@ class Writer:
 
     def do_delete(self, box):
         path = self.words.file()
-        request = self.phrase(PHRASES["delete"], p=self.quote(path, 0.6))
+        request = self.phrase(PHRASES["delete"], "delete", p=self.quote(path, 0.6))
         return self.quiet(box, "delete", f"rm {path}", request, f"Done: {path} is gone.")
 
     def do_mkdir(self, box):
         folder = self.words.folder()
-        request = self.phrase(PHRASES["mkdir"], d=self.quote(folder, 0.6))
+        request = self.phrase(PHRASES["mkdir"], "mkdir", d=self.quote(folder, 0.6))
         return self.quiet(box, "mkdir", f"mkdir -p {folder}", request, f"Done: {folder} is there.")
 
     def two_paths(self, box, kind, command, done):
         path, other = self.words.file(), self.words.file()
-        request = self.phrase(PHRASES[kind], p=self.quote(path, 0.6), q=self.quote(other, 0.6))
+        request = self.phrase(PHRASES[kind], kind, p=self.quote(path, 0.6), q=self.quote(other, 0.6))
         return self.quiet(box, kind, f"{command} {path} {other}", request, f"Done: {path} is {done} {other}.")
 
     def do_move(self, box):
@@ -352,7 +437,7 @@ class Writer:
     def do_write(self, box):
         path, content = self.words.file(), self.words.content()
         self.is_bare_end = True
-        request = self.phrase(PHRASES["write"], p=self.quote(path, 0.7), c=self.quote(content, 0.1))
+        request = self.phrase(PHRASES["write"], "write", p=self.quote(path, 0.7), c=self.quote(content, 0.1))
         result = self.words.pick([f"File created successfully at: {path}", "ok",
                                   f"File created successfully at: {path} (file state is current in your context \u2014 no need to Read it back)", f"Wrote {self.words.number()} bytes to {path}", "Success",
                                   f"The file {path} has been written.", ""])
@@ -364,7 +449,7 @@ class Writer:
         self.is_bare_end = True
         quoted = self.words.chance(0.6)
         bare = 0.0 if quoted else 1.0
-        request = self.phrase(PHRASES["edit"], p=self.quote(path, 0.7),
+        request = self.phrase(PHRASES["edit"], "edit", p=self.quote(path, 0.7),
                               o=self.quote(old, 0.0 if " " in old else bare), w=self.quote(new, 0.0 if " " in new else bare))
         result = self.words.pick([f"The file {path} has been updated.", "ok", f"The file {path} has been updated successfully.",
                                   f"The file {path} has been updated successfully. (file state is current in your context \u2014 no need to Read it back)", f"Replaced 1 occurrence in {path}", "Success", ""])

@@ -4,7 +4,7 @@
 # lies in build/starter; remove that folder to begin anew.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-steps=${1:-12000}
+steps=${1:-6200}
 batch=8                # rows per step
 rows_per_file=1000
 tools=tools/starter

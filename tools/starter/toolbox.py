@@ -65,7 +65,9 @@ OTHERS = ["Agent(description,prompt)", "Task(description,prompt)", "WebFetch(url
           "SendMessage(to,message)", "TaskStop()", "AskUserQuestion(questions)", "get_weather(city)", "send_email(to,subject,body)",
           "calculator(expression)", "translate(text,language)", "current_time()", "think(thought)", "create_issue(title,body)",
           "browser_navigate(url)", "browser_click(ref)", "memory_store(key,value)", "sql_query(sql)", "generate_image(prompt)",
-          "get_stock_price(symbol)", "BashOutput(bash_id)", "update_plan(plan)", "attempt_completion(result)"]
+          "get_stock_price(symbol)", "BashOutput(bash_id)", "update_plan(plan)", "attempt_completion(result)", "ToolSearch(query,max_results)", "SearchTools(query)", "find_tool(name)",
+          "list_models()", "search_docs(question)", "web_find(query)", "ListSkills()", "FindSkill(query)", "list_agents()",
+          "memory_search(query)", "ListMcpResources()", "ReadMcpResource(server,uri)", "TaskList()", "TaskGet(id)", "TaskOutput(id)"]
 OTHER_VERBS = ["get", "set", "start", "stop", "check", "fetch", "post", "sync", "close", "assign"]
 
 
