@@ -55,6 +55,8 @@ test('what was reused is shown', { skip: missing }, async () => {
   await page.until("document.querySelectorAll('#chart rect').length >= 2", 'the chart has bars');
   assert.match(await text('rate'), /^\d+\.\d %$/);
   const [computed, reused] = await page.evaluate("[4, 5].map((n) => Number(document.querySelector(`#recent tr td:nth-child(${n})`).textContent.replaceAll(',', '')))");
+  const split = await page.evaluate("document.querySelector('#recent tr .bar').getAttribute('aria-label')");
+  assert.equal(split.replaceAll(',', ''), `${reused} from memory 0 from disk ${computed} computed`);
   assert.ok(reused > computed, `${reused} reused, ${computed} computed`);
   assert.match(await text('cost'), /unknown/);
 });
