@@ -450,7 +450,9 @@ Status SequenceCache::CheckIntegrity(std::span<const Sequence* const> running) c
   AC_RETURN_IF_ERROR(tree_.CheckIntegrity());
   int64_t held = tree_.page_count() + disk_.held_pages();
   for (const Sequence* sequence : restoring_) {
+    // What is read for it, and what memory had already: it is not among the running ones yet.
     if (sequence->restore != nullptr) held += static_cast<int64_t>(sequence->restore->pages.size());
+    held += static_cast<int64_t>(sequence->pages.size());
   }
   for (const Sequence* sequence : running) held += static_cast<int64_t>(sequence->pages.size());
   int64_t references = 0;

@@ -38,9 +38,12 @@ Status Failure(sqlite3* database, const std::string& what) {
 }
 
 // SQLite would create the file with the umask's mode; the ledger is the user's alone.
+// A file that is there is not even opened: closing any descriptor of it would drop the locks that
+// SQLite holds for another connection of this process, and a program that ends beside us would then
+// take itself for the last user and remove the log under our feet.
 Status CreatePrivately(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return FromErrno(errno, "[store] " + path);
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return errno == EEXIST ? OkStatus() : FromErrno(errno, "[store] " + path);
   close(fd);
   return OkStatus();
 }

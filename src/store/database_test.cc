@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdio>
+
 #include "store/schema.h"
 #include "support/temp_dir.h"
 
@@ -61,6 +63,32 @@ TEST(State, TwoConnectionsSeeTheSameRows) {
   auto select = (*second)->Prepare("SELECT body FROM replies");
   ASSERT_TRUE(*select->Step());
   EXPECT_EQ(select->Text(0), "v");
+}
+
+// The rows that another program sees; -1 when it could not ask. It opens the file and ends.
+int RowsForAnotherProgram(const std::string& path) {
+  const std::string command =
+      "python3 -c \"import sqlite3, sys; print(sqlite3.connect(sys.argv[1])"
+      ".execute('SELECT count(*) FROM replies').fetchone()[0])\" '" +
+      path + "'";
+  std::FILE* const pipe = popen(command.c_str(), "r");
+  int rows = -1;
+  if (pipe == nullptr || std::fscanf(pipe, "%d", &rows) != 1) rows = -1;
+  if (pipe != nullptr) pclose(pipe);
+  return rows;
+}
+
+TEST(State, AnotherProgramThatEndsTakesNoRowsAway) {
+  const testing::TempDir folder;
+  auto first = OpenState(FileSystem::Real(), folder.path());
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE((*first)->Run("INSERT INTO replies VALUES ('a', 1, 1, 1, 'v')").ok());
+  // A second user of the file in this process, as the reply cache beside the recorder.
+  auto second = OpenState(FileSystem::Real(), folder.path());
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(RowsForAnotherProgram(folder / "state.db"), 1);
+  ASSERT_TRUE((*first)->Run("INSERT INTO replies VALUES ('b', 1, 1, 1, 'v')").ok());
+  EXPECT_EQ(RowsForAnotherProgram(folder / "state.db"), 2);
 }
 
 TEST(State, ADamagedFileIsPutAsideAndBegunAnew) {

@@ -272,7 +272,8 @@ class CommandLine(unittest.TestCase):
         with open(request, "w") as file:
             json.dump({"model": "tiny", "max_tokens": 10, "system": "Be brief. " * 60,
                        "messages": [{"role": "user", "content": "hello"}]}, file)
-        self.assertIn(" 0 of them cached before", self.run_ok("cache", "warm", "-m", self.model, request))
+        # At most the few first tokens that every prompt of this model has.
+        self.assertRegex(self.run_ok("cache", "warm", "-m", self.model, request), r" \d of them cached before")
         listed = json.loads(self.run_ok("cache", "ls", "--json"))["folders"]
         mine = [folder for folder in listed if folder["model"] == "tiny.gguf"]
         self.assertEqual(len(mine), 1, listed)
