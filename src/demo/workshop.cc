@@ -121,8 +121,10 @@ ToolResult Workshop::Bash(const json::Value& input) const {
   if (std::find(commands_.begin(), commands_.end(), command) == commands_.end()) {
     return Error("the demonstration does not run this command");
   }
-  std::FILE* const pipe =
-      ::popen(fmt::format("cd '{}' && {{ {}; }} 2>&1", folder_, command).c_str(), "re");
+  // Our own `make demo` must not change what the repository's make prints.
+  std::FILE* const pipe = ::popen(
+      fmt::format("unset MAKEFLAGS MAKELEVEL; cd '{}' && {{ {}; }} 2>&1", folder_, command).c_str(),
+      "re");
   if (pipe == nullptr) return Error("no shell");
   std::string output;
   char buffer[4096];

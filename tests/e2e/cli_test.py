@@ -358,10 +358,13 @@ class CommandLine(unittest.TestCase):
         pages = lambda: list(pathlib.Path(home, "kv").glob("*/*.page"))
 
         def clear():
-            for _ in range(100):
-                if pages():
+            before = None
+            for _ in range(60):  # until the writer is done with the first request
+                now = sorted(pages())
+                if now and now == before:
                     break
-                time.sleep(0.1)
+                before = now
+                time.sleep(0.5)
             self.run_ok("cache", "clear", "--yes", env={"ANYCLAUDE_HOME": home})
             self.assertEqual(pages(), [])
 
