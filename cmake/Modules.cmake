@@ -85,7 +85,7 @@ endfunction()
 # Compiles each header of a module on its own: a header that needs its includer's includes fails here.
 function(ac_header_check NAME)
   file(GLOB_RECURSE HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h)
-  list(FILTER HEADERS EXCLUDE REGEX "/kernels/(simd|avx2|avx512|amx|neon)/")  # these need an ISA's flags
+  list(FILTER HEADERS EXCLUDE REGEX "/kernels/(simd|avx2|avx512|avx512bf16|amx|neon)/")  # these need an ISA's flags
   set(PROBES)
   foreach(HEADER ${HEADERS})
     file(RELATIVE_PATH REL ${PROJECT_SOURCE_DIR}/src ${HEADER})

@@ -11,6 +11,7 @@
 #include "kernels/select.h"
 #include "quant/quant.h"
 #include "support/kernel_data.h"
+#include "support/naive_attention.h"
 
 namespace ac::kernels {
 namespace {
@@ -267,44 +268,11 @@ TEST_P(KernelsTest, ElementWiseOperationsFollowTheirFormulas) {
 // Keys or values as the cache gives them back.
 std::vector<float> Stored(ac_kv_type type, int head_dim, std::vector<float> values) {
   if (type == AC_KV_BF16) {
-    for (float& v : values) v = quant::BF16ToF32(quant::F32ToBF16(v));
+    values = test::RoundedToBf16(std::move(values));
   } else if (type == AC_KV_Q8) {
     RoundInBlocks(static_cast<size_t>(head_dim), values);
   }
   return values;
-}
-
-std::vector<double> NaiveAttention(const AttentionShape& s, const std::vector<float>& q,
-                                   const std::vector<float>& k, const std::vector<float>& v,
-                                   double scale) {
-  std::vector<double> out(q.size(), 0.0);
-  const int group = s.heads / s.kv_heads, dim = s.head_dim;
-  for (int t = 0; t < s.tokens; ++t) {
-    const int position = s.position + t;
-    const int from = s.window > 0 ? std::max(0, position - s.window + 1) : 0;
-    for (int h = 0; h < s.heads; ++h) {
-      const auto row = static_cast<size_t>((t * s.heads + h) * dim);
-      std::vector<double> score;
-      double max = -1e300, total = 0;
-      for (int p = from; p <= position; ++p) {
-        const auto key = static_cast<size_t>((p * s.kv_heads + h / group) * dim);
-        double dot = 0;
-        for (size_t d = 0; d < static_cast<size_t>(dim); ++d)
-          dot += static_cast<double>(q[row + d]) * static_cast<double>(k[key + d]);
-        score.push_back(dot * scale);
-        max = std::max(max, score.back());
-      }
-      for (double& x : score) total += x = std::exp(x - max);
-      for (int p = from; p <= position; ++p) {
-        const auto value = static_cast<size_t>((p * s.kv_heads + h / group) * dim);
-        for (size_t d = 0; d < static_cast<size_t>(dim); ++d) {
-          out[row + d] +=
-              score[static_cast<size_t>(p - from)] / total * static_cast<double>(v[value + d]);
-        }
-      }
-    }
-  }
-  return out;
 }
 
 TEST_P(KernelsTest, AttentionOverPagesAgreesWithTheFormula) {
@@ -344,12 +312,13 @@ TEST_P(KernelsTest, AttentionOverPagesAgreesWithTheFormula) {
                                  .window = s.window,
                                  .kv = pages.view()};
     kernels.Attention({&attention, 1});
-    const auto exact = NaiveAttention(s, q, Stored(s.type, s.head_dim, k),
-                                      Stored(s.type, s.head_dim, v), static_cast<double>(scale));
-    // Values are of size one, and what the cache rounds is already in them.
-    const double tolerance = 2e-5;
+    const auto exact = test::NaiveAttention(
+        s, test::QueriesTaken(*GetParam(), s.type, q), Stored(s.type, s.head_dim, k),
+        Stored(s.type, s.head_dim, v), static_cast<double>(scale));
     for (size_t i = 0; i < out.size(); ++i) {
-      ASSERT_NEAR(static_cast<double>(out[i]), exact[i], tolerance) << i;
+      ASSERT_NEAR(static_cast<double>(out[i]), exact.out[i],
+                  test::AttentionTolerance(*GetParam(), s.type, exact.norm[i]))
+          << i;
     }
   }
 }

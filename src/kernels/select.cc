@@ -15,6 +15,8 @@ constexpr BuiltTable kTables[] = {
 #if defined(__x86_64__)
     {&ac_kernels_amx, "AMX with INT8 and BF16, and AVX-512 with BW, DQ, VL and VNNI",
      [](const cpu::Features& f) { return f.amx_tile && f.amx_int8 && f.amx_bf16 && HasAvx512(f); }},
+    {&ac_kernels_avx512bf16, "AVX-512 with BW, DQ, VL, VNNI and BF16",
+     [](const cpu::Features& f) { return f.avx512_bf16 && HasAvx512(f); }},
     {&ac_kernels_avx512, "AVX-512 with BW, DQ, VL and VNNI", HasAvx512},
     {&ac_kernels_avx2, "AVX2, FMA and F16C",
      [](const cpu::Features& f) { return f.avx2 && f.fma && f.f16c; }},

@@ -91,6 +91,8 @@ struct ac_kernel_table {
   const char* kv_layout; /* pages may be exchanged only between tables of equal kv_layout */
   int32_t row_block;     /* matmul row ranges begin at multiples of it; the last may end anywhere */
   int32_t query_block;   /* queries attention likes to have at once */
+  /* Not 0: over caches not of floats, attention rounds queries and softmax weights to bf16. */
+  int32_t rounds_attention;
 
   /* Inputs of products are packed once and used by every matrix that takes the same form. A form
    * may depend on the type of the weights and on the number of tokens. */
@@ -149,10 +151,11 @@ struct ac_kernel_table {
 
 /* The tables of this build; which may run is decided in select.cc. */
 extern const struct ac_kernel_table ac_kernels_ref;
-extern const struct ac_kernel_table ac_kernels_avx2;   /* x86 only */
-extern const struct ac_kernel_table ac_kernels_avx512; /* x86 only */
-extern const struct ac_kernel_table ac_kernels_amx;    /* x86 only */
-extern const struct ac_kernel_table ac_kernels_neon;   /* 64-bit ARM only */
+extern const struct ac_kernel_table ac_kernels_avx2;       /* x86 only */
+extern const struct ac_kernel_table ac_kernels_avx512;     /* x86 only */
+extern const struct ac_kernel_table ac_kernels_avx512bf16; /* x86 only */
+extern const struct ac_kernel_table ac_kernels_amx;        /* x86 only */
+extern const struct ac_kernel_table ac_kernels_neon;       /* 64-bit ARM only */
 
 /* For tables that have no own code for a weight format: the scalar expansion of one row to `cols`
  * floats. */

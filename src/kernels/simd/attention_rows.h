@@ -11,7 +11,7 @@ namespace {
 
 constexpr float kMinusInfinity = -__builtin_inff();
 // Queries a call gets at most.
-constexpr int kQueryBlock = 16;
+constexpr int kQueryBlock = 32;
 
 // Where query rows stand: the sum of the values, weighed relative to the row's largest score, and
 // the sum of the weights, which is 0 for a row that has seen nothing.

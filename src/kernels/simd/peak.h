@@ -8,7 +8,7 @@ namespace {
 // Enough independent sums to keep every multiplier busy, few enough for sixteen registers.
 constexpr int kPeakChains = 12;
 
-int64_t PeakFloats(int64_t rounds) {
+[[maybe_unused]] int64_t PeakFloats(int64_t rounds) {
   V sums[kPeakChains];
   for (int i = 0; i < kPeakChains; ++i) sums[i] = Set1(static_cast<float>(i));
   const V a = Set1(0.5f);
