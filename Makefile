@@ -51,7 +51,7 @@ fmt:  ## format every tracked source
 	@tools/check_format.sh --fix
 
 tidy:  ## clang-tidy on the changed files
-	@tools/check_tidy.sh $(BUILD)
+	@tools/check_tidy.sh
 
 fuzz:  ## run one fuzzer: make fuzz T=name S=seconds
 	@tools/bootstrap.sh --what full

@@ -32,6 +32,13 @@ else()
   add_compile_options(-Wno-deprecated-declarations)
 endif()
 
+# Presets compile four sources of a target as one (CMAKE_UNITY_BUILD), so that their headers are parsed and their
+# templates compiled once for the four: a clean build takes half the time. Names in anonymous namespaces must therefore
+# be unique within a module. The preset `dev` compiles each source on its own: a missing #include shows there.
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-subobject-linkage)  # it takes a joined source for a header
+endif()
+
 if(AC_SANITIZE)
   if(AC_SANITIZE MATCHES "thread" AND AC_SANITIZE MATCHES "address")
     message(FATAL_ERROR "AC_SANITIZE: address and thread cannot be combined; use one preset each")

@@ -44,7 +44,7 @@ step isa tools/check_isa_symbols.sh "$build"
 step format tools/check_format.sh
 step headers headers
 step unit changed_tests
-step tidy tools/check_tidy.sh "$build"
+step tidy tools/check_tidy.sh
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'check: FAILED: %s\n' "${failed[*]}"

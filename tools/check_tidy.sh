@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# clang-tidy on the changed sources, with the flags of a build folder: tools/check_tidy.sh
-# build/release [FILE...]. A file that passed is not looked at again until it or a header changes.
+# clang-tidy on the changed sources, or on those named: tools/check_tidy.sh [FILE...]. The flags are those of the preset
+# `dev`, which compiles each source on its own (it is configured here, not built). A file that passed is not looked at
+# again until it or a header changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=$1
-shift
+build=build/dev
 tool=$(command -v clang-tidy-19 || true)
 [ -n "$tool" ] || { echo "tidy: clang-tidy-19 is missing; run tools/bootstrap.sh --what check" >&2; exit 1; }
 if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(tools/changed_files.sh | grep -E '^(src|fuzz|tests)/.*\.cc$' || true); fi
 
+[ -f "$build/compile_commands.json" ] || cmake --preset dev >/dev/null
 mkdir -p "$build/tidy"
 headers=$(cat .clang-tidy $(git ls-files -co --exclude-standard 'src/*.h' 'tests/*.h' | sort -u) | sha256sum)
 work=()

@@ -10,10 +10,6 @@ namespace {
 
 using namespace ac::chat;  // NOLINT: every name below is one of its events
 
-std::string_view Str(const json::Value& value, std::string_view key) {
-  return json::GetString(value, key).value_or("");
-}
-
 Usage UsageFrom(const json::Value* value) {
   Usage usage;
   if (value == nullptr) return usage;
@@ -40,7 +36,7 @@ class AnthropicDecoder : public DecoderBase {
 
  private:
   void HandleRecord(const json::Value& data) override {
-    const std::string_view type = Str(data, "type");
+    const std::string_view type = json::StringOrEmpty(data, "type");
     if (type == "message_start") {
       if (const json::Value* message = json::Find(data, "message")) StartMessage(*message);
     } else if (type == "ping") {
@@ -81,35 +77,35 @@ class AnthropicDecoder : public DecoderBase {
   }
 
   void StartMessage(const json::Value& message) {
-    builder().Start(Str(message, "id"), Str(message, "model"),
+    builder().Start(json::StringOrEmpty(message, "id"), json::StringOrEmpty(message, "model"),
                     UsageFrom(json::Find(message, "usage")));
   }
 
   void OpenBlock(const json::Value& block) {
-    const std::string_view type = Str(block, "type");
+    const std::string_view type = json::StringOrEmpty(block, "type");
     if (type == "text") {
       builder().CloseBlock(0);
-      builder().Text(0, Str(block, "text"));
+      builder().Text(0, json::StringOrEmpty(block, "text"));
     } else if (type == "thinking") {
       builder().CloseBlock(0);
-      builder().Thinking(0, Str(block, "thinking"));
-      builder().Signature(0, Str(block, "signature"));
+      builder().Thinking(0, json::StringOrEmpty(block, "thinking"));
+      builder().Signature(0, json::StringOrEmpty(block, "signature"));
     } else if (type == "redacted_thinking") {
-      builder().Begin(0, {RedactedThinking{std::string(Str(block, "data"))}, ""});
+      builder().Begin(0, {RedactedThinking{std::string(json::StringOrEmpty(block, "data"))}, ""});
     } else if (type == "tool_use") {
-      builder().BeginCall(0, Str(block, "id"), Str(block, "name"));
+      builder().BeginCall(0, json::StringOrEmpty(block, "id"), json::StringOrEmpty(block, "name"));
       given_input_ = GivenInput(block);
     } else if (type == "server_tool_use") {
-      builder().Begin(
-          0,
-          {ServerToolUse{std::string(Str(block, "id")), std::string(Str(block, "name")), ""}, ""});
+      builder().Begin(0, {ServerToolUse{std::string(json::StringOrEmpty(block, "id")),
+                                        std::string(json::StringOrEmpty(block, "name")), ""},
+                          ""});
       given_input_ = GivenInput(block);
     } else if (type.ends_with("_tool_result")) {
       const json::Value* content = json::Find(block, "content");
-      builder().Begin(0,
-                      {ServerToolResult{std::string(type), std::string(Str(block, "tool_use_id")),
-                                        content == nullptr ? "[]" : json::Write(*content)},
-                       ""});
+      builder().Begin(0, {ServerToolResult{std::string(type),
+                                           std::string(json::StringOrEmpty(block, "tool_use_id")),
+                                           content == nullptr ? "[]" : json::Write(*content)},
+                          ""});
     } else {
       builder().CloseBlock(0);
       skipping_ = true;  // a kind of block we do not know
@@ -118,15 +114,15 @@ class AnthropicDecoder : public DecoderBase {
 
   void HandleDelta(const json::Value& delta) {
     if (skipping_) return;
-    const std::string_view type = Str(delta, "type");
+    const std::string_view type = json::StringOrEmpty(delta, "type");
     if (type == "text_delta") {
-      builder().Text(0, Str(delta, "text"));
+      builder().Text(0, json::StringOrEmpty(delta, "text"));
     } else if (type == "thinking_delta") {
-      builder().Thinking(0, Str(delta, "thinking"));
+      builder().Thinking(0, json::StringOrEmpty(delta, "thinking"));
     } else if (type == "signature_delta") {
-      builder().Signature(0, Str(delta, "signature"));
+      builder().Signature(0, json::StringOrEmpty(delta, "signature"));
     } else if (type == "input_json_delta") {
-      const std::string_view text = Str(delta, "partial_json");
+      const std::string_view text = json::StringOrEmpty(delta, "partial_json");
       if (!text.empty()) given_input_.clear();
       builder().Arguments(0, text);
     }
@@ -139,10 +135,10 @@ class AnthropicDecoder : public DecoderBase {
   }
 
   void TakeStopReason(const json::Value& value) {
-    const std::string_view name = Str(value, "stop_reason");
+    const std::string_view name = json::StringOrEmpty(value, "stop_reason");
     if (name.empty()) return;
     builder().SetStopReason(0, StopReasonFromName(name).value_or(StopReason::kEndTurn),
-                            Str(value, "stop_sequence"));
+                            json::StringOrEmpty(value, "stop_sequence"));
   }
 
   std::string given_input_;

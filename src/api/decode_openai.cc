@@ -11,9 +11,6 @@ namespace {
 
 using namespace ac::chat;  // NOLINT: every name below is one of its events
 
-std::string_view Str(const json::Value& value, std::string_view key) {
-  return json::GetString(value, key).value_or("");
-}
 const json::Array* Arr(const json::Value& value, std::string_view key) {
   return json::AsArray(json::Find(value, key));
 }
@@ -43,7 +40,7 @@ Usage UsageFrom(const json::Value& value) {
 // The token's bytes when the server gives them, else its text.
 std::string TokenFrom(const json::Value& entry) {
   const json::Array* bytes = Arr(entry, "bytes");
-  if (bytes == nullptr) return std::string(Str(entry, "token"));
+  if (bytes == nullptr) return std::string(json::StringOrEmpty(entry, "token"));
   std::string token;
   for (const json::Value& byte : *bytes) {
     token += static_cast<char>(json::AsInt(&byte).value_or('?'));
@@ -92,7 +89,7 @@ class ChatDecoder : public DecoderBase {
   void HandleRecord(const json::Value& data) override {
     const json::Array* choices = Arr(data, "choices");
     if (choices == nullptr && json::Find(data, "usage") == nullptr) return;
-    builder().Start("", Str(data, "model"), {});
+    builder().Start("", json::StringOrEmpty(data, "model"), {});
     if (const json::Value* usage = json::Find(data, "usage"))
       builder().MergeUsage(UsageFrom(*usage));
     if (choices == nullptr) return;
@@ -106,9 +103,9 @@ class ChatDecoder : public DecoderBase {
     // Some servers stream whole messages, and a reply that is not streamed is one.
     if (delta == nullptr || !delta->is_object()) delta = json::Find(choice, "message");
     if (delta != nullptr) {
-      builder().Thinking(index, Str(*delta, "reasoning_content"));
+      builder().Thinking(index, json::StringOrEmpty(*delta, "reasoning_content"));
       if (json::Find(*delta, "reasoning_content") == nullptr) {
-        builder().Thinking(index, Str(*delta, "reasoning"));
+        builder().Thinking(index, json::StringOrEmpty(*delta, "reasoning"));
       }
       HandleContent(index, json::Find(*delta, "content"), LogprobsFrom(choice));
       if (const json::Array* calls = Arr(*delta, "tool_calls")) {
@@ -118,7 +115,7 @@ class ChatDecoder : public DecoderBase {
         HandleFunction(index, std::nullopt, "", *function);
       }
     }
-    const std::string_view finish = Str(choice, "finish_reason");
+    const std::string_view finish = json::StringOrEmpty(choice, "finish_reason");
     if (finish.empty()) return;
     builder().CloseBlock(index);
     builder().SetStopReason(index, StopReasonFrom(finish));
@@ -130,13 +127,15 @@ class ChatDecoder : public DecoderBase {
     }
     const json::Array* parts = json::AsArray(content);
     if (parts == nullptr) return;
-    for (const json::Value& part : *parts) builder().Text(choice, Str(part, "text"));
+    for (const json::Value& part : *parts)
+      builder().Text(choice, json::StringOrEmpty(part, "text"));
   }
 
   void HandleCall(int choice, const json::Value& piece) {
     const json::Value* function = json::Find(piece, "function");
     if (function == nullptr) return;
-    HandleFunction(choice, json::GetInt(piece, "index"), Str(piece, "id"), *function);
+    HandleFunction(choice, json::GetInt(piece, "index"), json::StringOrEmpty(piece, "id"),
+                   *function);
   }
 
   void HandleFunction(int choice, std::optional<int64_t> index, std::string_view id,
@@ -144,7 +143,7 @@ class ChatDecoder : public DecoderBase {
     const auto slot = static_cast<size_t>(choice);
     if (calls_.size() <= slot) calls_.resize(slot + 1);
     Call& call = calls_[slot];
-    const std::string_view name = Str(function, "name");
+    const std::string_view name = json::StringOrEmpty(function, "name");
     if (IsNewCall(call, index, id, name)) call = Call{false, index, std::string(id), "", ""};
     if (call.id.empty()) call.id = id;
     if (!call.index.has_value()) call.index = index;

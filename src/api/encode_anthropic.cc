@@ -20,7 +20,7 @@ void AppendRecord(std::string_view event, std::string_view data, std::string* ou
   *out += "\n\n";
 }
 
-std::string UsageJson(const Usage& usage) {
+std::string AnthropicUsage(const Usage& usage) {
   std::string text = "{\"input_tokens\":" + std::to_string(usage.input_tokens) +
                      ",\"cache_creation_input_tokens\":" + std::to_string(usage.cache_creation) +
                      ",\"cache_read_input_tokens\":" + std::to_string(usage.cache_read) +
@@ -48,7 +48,8 @@ std::string MessageJson(const std::string& id, const std::string& model, const s
                         const std::optional<CacheDiagnosis>& diagnosis) {
   std::string text = "{\"id\":" + Quote(id) +
                      ",\"type\":\"message\",\"role\":\"assistant\",\"model\":" + Quote(model) +
-                     ",\"content\":[" + content + "]," + stop + ",\"usage\":" + UsageJson(usage);
+                     ",\"content\":[" + content + "]," + stop +
+                     ",\"usage\":" + AnthropicUsage(usage);
   if (diagnosis.has_value()) text += DiagnosisJson(*diagnosis);
   return text + "}";
 }
@@ -162,7 +163,7 @@ class AnthropicEncoder : public EventEncoder {
     AppendRecord("message_delta",
                  "{\"type\":\"message_delta\",\"delta\":{" +
                      StopJson(delta.stop_reason, delta.stop_sequence) +
-                     "},\"usage\":" + UsageJson(delta.usage) + "}",
+                     "},\"usage\":" + AnthropicUsage(delta.usage) + "}",
                  out_);
   }
   void Write(const MessageStop&) {

@@ -31,7 +31,7 @@ std::string_view FinishReason(StopReason reason) {
   return "stop";
 }
 
-std::string UsageJson(const Usage& usage) {
+std::string OpenAiUsage(const Usage& usage) {
   const int64_t prompt = usage.PromptTokens();
   return "{\"prompt_tokens\":" + std::to_string(prompt) +
          ",\"completion_tokens\":" + std::to_string(usage.output_tokens) +
@@ -114,7 +114,7 @@ class ChoiceEncoder : public EventEncoder {
       usage_ = delta->usage;
       End(delta->stop_reason);
     } else if (event.As<MessageStop>() != nullptr) {
-      if (options_.include_usage) *out_ += head_ + "],\"usage\":" + UsageJson(usage_) + "}\n\n";
+      if (options_.include_usage) *out_ += head_ + "],\"usage\":" + OpenAiUsage(usage_) + "}\n\n";
       *out_ += "data: [DONE]\n\n";
     } else if (const auto* error = event.As<Error>()) {
       *out_ += EncodeErrorEvent(Endpoint::kChatCompletions, error->status);
@@ -270,7 +270,7 @@ std::string ReplyJson(const EncoderOptions& options, const Reply& reply, std::st
   return "{\"id\":" + Quote(ObjectId(id_prefix, reply.id)) + ",\"object\":\"" +
          std::string(object) + "\",\"created\":" + std::to_string(options.created) +
          ",\"model\":" + Quote(options.model.empty() ? reply.model : options.model) +
-         ",\"choices\":[" + choices + "],\"usage\":" + UsageJson(reply.usage) + "}";
+         ",\"choices\":[" + choices + "],\"usage\":" + OpenAiUsage(reply.usage) + "}";
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ struct ItemEncoder {
   }
 };
 
-std::string UsageJson(const Usage& usage) {
+std::string ResponsesUsage(const Usage& usage) {
   const int64_t prompt = usage.PromptTokens();
   return "{\"input_tokens\":" + std::to_string(prompt) +
          ",\"input_tokens_details\":{\"cached_tokens\":" + std::to_string(usage.cache_read) +
@@ -98,7 +98,7 @@ std::string ResponseJson(const EncoderOptions& options, const std::string& id,
 
 ResponseState FinalState(StopReason reason, const Usage& usage) {
   ResponseState state{
-      .status = "completed", .error = "null", .incomplete = "null", .usage = UsageJson(usage)};
+      .status = "completed", .error = "null", .incomplete = "null", .usage = ResponsesUsage(usage)};
   const bool cut = reason == StopReason::kMaxTokens || reason == StopReason::kContextWindow;
   if (cut) state.incomplete = "{\"reason\":\"max_output_tokens\"}";
   if (reason == StopReason::kRefusal) state.incomplete = "{\"reason\":\"content_filter\"}";

@@ -21,11 +21,6 @@ json::Value ParsedObject(const std::string& text) {
   return json::Object{{"__unparsedToolInput", json::Object{{"raw", text}, {"len", text.size()}}}};
 }
 
-json::Value ParsedOr(const std::string& text, json::Value otherwise) {
-  Result<json::Value> value = json::Parse(text);
-  return value.ok() ? std::move(value).value() : std::move(otherwise);
-}
-
 json::Object CacheMark(const std::string& ttl) {
   json::Object mark{{"type", "ephemeral"}};
   if (ttl != "5m") mark["ttl"] = ttl;
@@ -125,7 +120,7 @@ json::Array ToolsJson(const std::vector<ToolSpec>& tools) {
   return out;
 }
 
-void AddToolChoice(const ToolChoice& choice, json::Object* body) {
+void AddAnthropicToolChoice(const ToolChoice& choice, json::Object* body) {
   json::Object out;
   switch (choice.kind) {
     case ToolChoice::Kind::kAuto:
@@ -193,7 +188,7 @@ std::string SerializeMessages(const ChatRequest& request, const SerializeOptions
   if (!request.system.empty()) body["system"] = BlocksJson(request.system);
   if (!request.tools.empty()) {
     body["tools"] = ToolsJson(request.tools);
-    AddToolChoice(request.tool_choice, &body);
+    AddAnthropicToolChoice(request.tool_choice, &body);
   }
   AddThinking(request.thinking, &body);
   AddOutputConfig(request, &body);

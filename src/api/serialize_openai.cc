@@ -10,11 +10,6 @@ namespace {
 
 using namespace ac::chat;  // NOLINT: blocks of the conversation
 
-json::Value ParsedOr(const std::string& text, json::Value otherwise) {
-  Result<json::Value> value = json::Parse(text);
-  return value.ok() ? std::move(value).value() : std::move(otherwise);
-}
-
 json::Object TextPart(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
 
 json::Object ImagePart(const Image& image) {
@@ -161,7 +156,7 @@ class ConversationWriter {
   std::vector<std::string> loaded_;
 };
 
-void AddToolChoice(const ToolChoice& choice, json::Object* body) {
+void AddOpenAiToolChoice(const ToolChoice& choice, json::Object* body) {
   switch (choice.kind) {
     case ToolChoice::Kind::kAuto:
       break;
@@ -225,7 +220,7 @@ std::string SerializeChatCompletions(const ChatRequest& request, const Serialize
   json::Array tools = conversation.Tools();
   if (!tools.empty()) {
     body["tools"] = std::move(tools);
-    AddToolChoice(request.tool_choice, &body);
+    AddOpenAiToolChoice(request.tool_choice, &body);
   }
   AddOptional(options.max_completion_tokens ? "max_completion_tokens" : "max_tokens",
               request.max_tokens, &body);

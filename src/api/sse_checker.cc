@@ -18,18 +18,14 @@ Status Broken(size_t record, const std::string& what) {
   return DataLoss("[api] record " + std::to_string(record) + ": " + what);
 }
 
-std::string_view Str(const json::Value& value, std::string_view key) {
-  return json::GetString(value, key).value_or("");
-}
-
 // Every record is named, and its name is its type: clients skip records without one.
 Status CheckNames(const std::vector<SseRecord>& records) {
   for (size_t i = 0; i < records.size(); ++i) {
     AC_ASSIGN_OR_RETURN(const json::Value data, json::Parse(records[i].data));
     if (records[i].event.empty()) return Broken(i, "has no event name");
-    if (records[i].event != Str(data, "type")) {
-      return Broken(
-          i, "is named " + records[i].event + " but its type is " + std::string(Str(data, "type")));
+    if (records[i].event != json::StringOrEmpty(data, "type")) {
+      return Broken(i, "is named " + records[i].event + " but its type is " +
+                           std::string(json::StringOrEmpty(data, "type")));
     }
   }
   return OkStatus();
@@ -41,7 +37,7 @@ Status CheckAnthropicIndices(const std::vector<SseRecord>& records) {
   bool open = false;
   for (size_t i = 0; i < records.size(); ++i) {
     AC_ASSIGN_OR_RETURN(const json::Value data, json::Parse(records[i].data));
-    const std::string_view type = Str(data, "type");
+    const std::string_view type = json::StringOrEmpty(data, "type");
     if (!type.starts_with("content_block")) continue;
     const int64_t index = json::GetInt(data, "index").value_or(-1);
     if (type == "content_block_start") {
@@ -77,7 +73,7 @@ Status CheckChatChoice(size_t record, const json::Value& choice, bool needs_role
   if (state.finished) return Broken(record, "comes after the choice's finish_reason");
   const json::Value* delta = json::Find(choice, "delta");
   if (needs_role && !state.has_role) {
-    if (delta == nullptr || Str(*delta, "role") != "assistant") {
+    if (delta == nullptr || json::StringOrEmpty(*delta, "role") != "assistant") {
       return Broken(record, "the choice does not begin with its role");
     }
     state.has_role = true;
@@ -89,7 +85,8 @@ Status CheckChatChoice(size_t record, const json::Value& choice, bool needs_role
     const int64_t index = json::GetInt(call, "index").value_or(-1);
     if (index == state.calls) {
       const json::Value* function = json::Find(call, "function");
-      if (Str(call, "id").empty() || function == nullptr || Str(*function, "name").empty()) {
+      if (json::StringOrEmpty(call, "id").empty() || function == nullptr ||
+          json::StringOrEmpty(*function, "name").empty()) {
         return Broken(record, "a call begins without id and name");
       }
       ++state.calls;
@@ -97,7 +94,7 @@ Status CheckChatChoice(size_t record, const json::Value& choice, bool needs_role
       return Broken(record, "call index " + std::to_string(index) + " is out of order");
     }
   }
-  state.finished = !Str(choice, "finish_reason").empty();
+  state.finished = !json::StringOrEmpty(choice, "finish_reason").empty();
   return OkStatus();
 }
 
@@ -114,8 +111,9 @@ Status CheckChunks(const std::vector<SseRecord>& records, bool needs_role) {
     }
     AC_ASSIGN_OR_RETURN(const json::Value data, json::Parse(records[i].data));
     if (json::Find(data, "error") != nullptr) return OkStatus();
-    if (i == 0) id = Str(data, "id");
-    if (id.empty() || Str(data, "id") != id) return Broken(i, "the id is missing or changes");
+    if (i == 0) id = json::StringOrEmpty(data, "id");
+    if (id.empty() || json::StringOrEmpty(data, "id") != id)
+      return Broken(i, "the id is missing or changes");
     const json::Array* array = json::AsArray(json::Find(data, "choices"));
     if (array == nullptr) return Broken(i, "has no choices");
     for (const json::Value& choice : *array) {

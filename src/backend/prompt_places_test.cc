@@ -6,9 +6,9 @@ namespace ac::backend {
 namespace {
 
 using prompt::PromptPart;
-using Kind = PromptPart::Kind;
+using PartKind = PromptPart::Kind;
 
-PromptPart Part(Kind kind, int64_t token, std::string ttl = "") {
+PromptPart Part(PartKind kind, int64_t token, std::string ttl = "") {
   PromptPart part;
   part.kind = kind;
   part.cache_ttl = std::move(ttl);
@@ -17,8 +17,9 @@ PromptPart Part(Kind kind, int64_t token, std::string ttl = "") {
 }
 
 TEST(PromptPlaces, TheEndOfToolsAndSystemAndTheEndOfTheLastMessageAreWorthKeeping) {
-  const std::vector<PromptPart> parts = {Part(Kind::kSystem, 0), Part(Kind::kTool, 100),
-                                         Part(Kind::kMessage, 300), Part(Kind::kReply, 340)};
+  const std::vector<PromptPart> parts = {Part(PartKind::kSystem, 0), Part(PartKind::kTool, 100),
+                                         Part(PartKind::kMessage, 300),
+                                         Part(PartKind::kReply, 340)};
   const std::vector<kv::Place> places = PlacesOf(parts, 343);
   ASSERT_EQ(places.size(), 2u);
   EXPECT_EQ(places[0], (kv::Place{300, kv::PlaceKind::kTrunk, kv::kTrunkKeepSeconds}));
@@ -27,9 +28,12 @@ TEST(PromptPlaces, TheEndOfToolsAndSystemAndTheEndOfTheLastMessageAreWorthKeepin
 }
 
 TEST(PromptPlaces, AClientsMarksStandBehindTheirBlocksForTheirTime) {
-  const std::vector<PromptPart> parts = {
-      Part(Kind::kTool, 0),      Part(Kind::kSystem, 100, "5m"),  Part(Kind::kSystem, 150, "1h"),
-      Part(Kind::kMessage, 300), Part(Kind::kMessage, 320, "1h"), Part(Kind::kReply, 340)};
+  const std::vector<PromptPart> parts = {Part(PartKind::kTool, 0),
+                                         Part(PartKind::kSystem, 100, "5m"),
+                                         Part(PartKind::kSystem, 150, "1h"),
+                                         Part(PartKind::kMessage, 300),
+                                         Part(PartKind::kMessage, 320, "1h"),
+                                         Part(PartKind::kReply, 340)};
   const std::vector<kv::Place> places = PlacesOf(parts, 343);
   ASSERT_EQ(places.size(), 3u);
   EXPECT_EQ(places[0], (kv::Place{150, kv::PlaceKind::kTurnEnd, 300}));
@@ -40,13 +44,13 @@ TEST(PromptPlaces, AClientsMarksStandBehindTheirBlocksForTheirTime) {
 }
 
 TEST(PromptPlaces, AMarkOnTheSystemPromptCoversToolsThatATemplatePutsBehindIt) {
-  const std::vector<PromptPart> parts = {Part(Kind::kSystem, 0, "5m"), Part(Kind::kTool, 100),
-                                         Part(Kind::kMessage, 300)};
+  const std::vector<PromptPart> parts = {Part(PartKind::kSystem, 0, "5m"),
+                                         Part(PartKind::kTool, 100), Part(PartKind::kMessage, 300)};
   EXPECT_EQ(LastMark(parts, 310), 300);
 }
 
 TEST(PromptPlaces, AMarkOnTheLastBlockWithoutAKnownReplyHeadIsTheWholePrompt) {
-  const std::vector<PromptPart> parts = {Part(Kind::kMessage, 1, "5m")};
+  const std::vector<PromptPart> parts = {Part(PartKind::kMessage, 1, "5m")};
   EXPECT_EQ(LastMark(parts, 20), 20);
   EXPECT_TRUE(PlacesOf({}, 20).empty());
 }

@@ -163,9 +163,9 @@ std::string CollapseSpaces(std::string_view text) {
 
 std::string FormatBytes(uint64_t bytes) {
   constexpr uint64_t kGiB = uint64_t{1} << 30;
-  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  constexpr uint64_t kMebibyte = uint64_t{1} << 20;
   if (bytes >= kGiB) return std::to_string((bytes + kGiB / 2) / kGiB) + " GiB";
-  if (bytes >= kMiB) return std::to_string((bytes + kMiB / 2) / kMiB) + " MiB";
+  if (bytes >= kMebibyte) return std::to_string((bytes + kMebibyte / 2) / kMebibyte) + " MiB";
   return std::to_string(bytes / 1024) + " KiB";
 }
 

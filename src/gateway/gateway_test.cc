@@ -16,11 +16,11 @@ using ac::testing::RawRequest;
 using ac::testing::RawSocket;
 
 // A backend that plays a list of events, or waits until its call is destroyed.
-class PlayedBackend : public backend::Backend {
+class GatedBackend : public backend::Backend {
  public:
   class PlayedCall : public backend::Call {
    public:
-    explicit PlayedCall(PlayedBackend& owner) : owner_(owner) {}
+    explicit PlayedCall(GatedBackend& owner) : owner_(owner) {}
     ~PlayedCall() override {
       if (thread.joinable()) thread.join();
       ++owner_.destroyed;
@@ -28,7 +28,7 @@ class PlayedBackend : public backend::Backend {
     std::thread thread;
 
    private:
-    PlayedBackend& owner_;
+    GatedBackend& owner_;
   };
 
   std::unique_ptr<backend::Call> Start(chat::ChatRequest request,
@@ -96,7 +96,7 @@ class GatewayTest : public ::testing::Test {
 
   const int64_t violations_before_ = StreamGuard::violations();
   int64_t expected_violations_ = 0;
-  PlayedBackend backend_;
+  GatedBackend backend_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
 };

@@ -11,7 +11,7 @@ namespace {
 using ac::testing::PlayedBackend;
 using ac::testing::WaitingSink;
 
-chat::ChatRequest Asking(const std::string& text) {
+chat::ChatRequest CacheableAsk(const std::string& text) {
   chat::ChatRequest request;
   request.model = "m";
   request.sampling.temperature = 0;
@@ -52,8 +52,8 @@ TEST_F(ReplyCacheTest, TheSecondTimeTheReplyIsStored) {
   inner_.replies = {PlayedBackend::Saying("hello", {.input_tokens = 10, .output_tokens = 2}),
                     PlayedBackend::Saying("other")};
   Open();
-  const Asked first = Ask(Asking("hi"));
-  const Asked second = Ask(Asking("hi"));
+  const Asked first = Ask(CacheableAsk("hi"));
+  const Asked second = Ask(CacheableAsk("hi"));
   EXPECT_EQ(first.text, "hello");
   EXPECT_EQ(first.served_by, "");
   EXPECT_EQ(second.text, "hello");
@@ -75,56 +75,56 @@ TEST_F(ReplyCacheTest, TheSecondTimeTheReplyIsStored) {
 TEST_F(ReplyCacheTest, ARestartKeepsWhatIsStored) {
   inner_.replies = {PlayedBackend::Saying("hello")};
   Open();
-  Ask(Asking("hi"));
+  Ask(CacheableAsk("hi"));
   cache_.reset();
   Open();
-  EXPECT_EQ(Ask(Asking("hi")).served_by, "reply-cache");
+  EXPECT_EQ(Ask(CacheableAsk("hi")).served_by, "reply-cache");
 }
 
 TEST_F(ReplyCacheTest, AnotherCallerModelTextOrScopeIsAnotherKey) {
-  const std::string key = ReplyKey("scope", Asking("hi"));
-  auto other = Asking("hi");
+  const std::string key = ReplyKey("scope", CacheableAsk("hi"));
+  auto other = CacheableAsk("hi");
   other.metadata.caller = "caller-2";
   EXPECT_NE(ReplyKey("scope", other), key);
-  other = Asking("hi");
+  other = CacheableAsk("hi");
   other.model = "n";
   EXPECT_NE(ReplyKey("scope", other), key);
-  other = Asking("hi");
+  other = CacheableAsk("hi");
   other.max_tokens = 5;
   EXPECT_NE(ReplyKey("scope", other), key);
-  EXPECT_NE(ReplyKey("scope", Asking("hi ")), key);
-  EXPECT_NE(ReplyKey("other scope", Asking("hi")), key);
+  EXPECT_NE(ReplyKey("scope", CacheableAsk("hi ")), key);
+  EXPECT_NE(ReplyKey("other scope", CacheableAsk("hi")), key);
 }
 
 TEST_F(ReplyCacheTest, HowAReplyIsSentDoesNotMatter) {
-  auto streamed = Asking("hi");
+  auto streamed = CacheableAsk("hi");
   streamed.stream = true;
   streamed.metadata.session_id = "s";
-  EXPECT_EQ(ReplyKey("scope", streamed), ReplyKey("scope", Asking("hi")));
+  EXPECT_EQ(ReplyKey("scope", streamed), ReplyKey("scope", CacheableAsk("hi")));
 }
 
 TEST_F(ReplyCacheTest, NeverAcrossCallers) {
   inner_.replies = {PlayedBackend::Saying("for the first"),
                     PlayedBackend::Saying("for the second")};
   Open();
-  Ask(Asking("hi"));
-  auto other = Asking("hi");
+  Ask(CacheableAsk("hi"));
+  auto other = CacheableAsk("hi");
   other.metadata.caller = "caller-2";
   EXPECT_EQ(Ask(other).text, "for the second");
 }
 
 TEST_F(ReplyCacheTest, OnlyWhatThePolicyAllowsIsCacheable) {
-  auto sampled = Asking("hi");
+  auto sampled = CacheableAsk("hi");
   sampled.sampling.temperature = 0.7;
-  auto unset = Asking("hi");
+  auto unset = CacheableAsk("hi");
   unset.sampling.temperature.reset();
-  auto with_tools = Asking("hi");
+  auto with_tools = CacheableAsk("hi");
   with_tools.tools = {{.name = "t"}};
-  auto several = Asking("hi");
+  auto several = CacheableAsk("hi");
   several.n = 2;
   using enum ReplyCachePolicy;
-  EXPECT_TRUE(IsCacheable(kSide, Asking("hi")));
-  EXPECT_FALSE(IsCacheable(kOff, Asking("hi")));
+  EXPECT_TRUE(IsCacheable(kSide, CacheableAsk("hi")));
+  EXPECT_FALSE(IsCacheable(kOff, CacheableAsk("hi")));
   EXPECT_FALSE(IsCacheable(kSide, with_tools));
   EXPECT_TRUE(IsCacheable(kAll, with_tools));
   for (const auto& request : {sampled, unset, several}) {
@@ -137,19 +137,19 @@ TEST_F(ReplyCacheTest, ToolCallsAndFailuresAreNotStored) {
                     {{.value = chat::Error{.status = Internal("[x] broken")}}},
                     PlayedBackend::Saying("at last")};
   Open({.policy = ReplyCachePolicy::kAll});
-  EXPECT_EQ(Ask(Asking("hi")).reply.choices[0].stop_reason, chat::StopReason::kToolUse);
-  EXPECT_FALSE(Ask(Asking("hi")).reply.error.ok());
-  EXPECT_EQ(Ask(Asking("hi")).text, "at last");
+  EXPECT_EQ(Ask(CacheableAsk("hi")).reply.choices[0].stop_reason, chat::StopReason::kToolUse);
+  EXPECT_FALSE(Ask(CacheableAsk("hi")).reply.error.ok());
+  EXPECT_EQ(Ask(CacheableAsk("hi")).text, "at last");
   EXPECT_EQ(inner_.started, 3);
 }
 
 TEST_F(ReplyCacheTest, AnOldReplyIsComputedAgain) {
   inner_.replies = {PlayedBackend::Saying("old"), PlayedBackend::Saying("new")};
   Open({.limits = {.max_age_ms = 1000}});
-  Ask(Asking("hi"));
-  EXPECT_EQ(Ask(Asking("hi")).text, "old");  // so it has been stored
+  Ask(CacheableAsk("hi"));
+  EXPECT_EQ(Ask(CacheableAsk("hi")).text, "old");  // so it has been stored
   clock_.Advance(std::chrono::milliseconds(1001));
-  EXPECT_EQ(Ask(Asking("hi")).text, "new");
+  EXPECT_EQ(Ask(CacheableAsk("hi")).text, "new");
 }
 
 TEST_F(ReplyCacheTest, ADamagedRowIsAMiss) {
@@ -159,11 +159,11 @@ TEST_F(ReplyCacheTest, ADamagedRowIsAMiss) {
     auto database = store::Database::Open(home_ / "state.db");
     store::ReplyTable table(**database, {});
     for (const char* body : {"not json", "[]", R"([{"event":"message_stop"}])"}) {
-      ASSERT_TRUE(table.Put(ReplyKey("s", Asking(body)), body, 1'000'000'000).ok());
+      ASSERT_TRUE(table.Put(ReplyKey("s", CacheableAsk(body)), body, 1'000'000'000).ok());
     }
   }
   for (const char* body : {"not json", "[]", R"([{"event":"message_stop"}])"}) {
-    EXPECT_EQ(Ask(Asking(body)).text, "hello");
+    EXPECT_EQ(Ask(CacheableAsk(body)).text, "hello");
   }
 }
 
@@ -171,7 +171,7 @@ TEST_F(ReplyCacheTest, ACallThatIsDroppedSaysNothingMore) {
   inner_.replies = {PlayedBackend::Saying("hello")};
   Open();
   auto sink = std::make_shared<WaitingSink>();
-  for (int i = 0; i < 50; ++i) cache_->Start(Asking("hi"), sink).reset();
+  for (int i = 0; i < 50; ++i) cache_->Start(CacheableAsk("hi"), sink).reset();
   const size_t seen = sink->events().size();
   cache_.reset();  // runs what was posted
   EXPECT_EQ(sink->events().size(), seen);

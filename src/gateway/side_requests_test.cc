@@ -12,7 +12,7 @@ namespace {
 using ac::testing::PlayedBackend;
 using ac::testing::WaitingSink;
 
-chat::ChatRequest Asking(const std::string& text) {
+chat::ChatRequest SideAsk(const std::string& text) {
   chat::ChatRequest request;
   request.model = "m";
   request.messages = {{chat::Role::kUser, {{.value = chat::Text{text}}}}};
@@ -20,13 +20,13 @@ chat::ChatRequest Asking(const std::string& text) {
 }
 
 chat::ChatRequest Quota() {
-  auto request = Asking("quota");
+  auto request = SideAsk("quota");
   request.max_tokens = 1;
   return request;
 }
 
 chat::ChatRequest Title(const std::string& text) {
-  auto request = Asking(text);
+  auto request = SideAsk(text);
   request.response_format = {
       .kind = chat::ResponseFormat::Kind::kJsonSchema,
       .schema =
@@ -37,13 +37,13 @@ chat::ChatRequest Title(const std::string& text) {
 TEST(SideRequests, AreRecognisedByTheirShape) {
   EXPECT_EQ(ClassifySideRequest(Quota()), SideRequest::kQuota);
   EXPECT_EQ(ClassifySideRequest(Title("hello")), SideRequest::kTitle);
-  EXPECT_EQ(ClassifySideRequest(Asking("[SUGGESTION MODE: say what the user types next]")),
+  EXPECT_EQ(ClassifySideRequest(SideAsk("[SUGGESTION MODE: say what the user types next]")),
             SideRequest::kSuggestion);
 }
 
 TEST(SideRequests, OrdinaryRequestsAreNot) {
-  EXPECT_EQ(ClassifySideRequest(Asking("quota")), std::nullopt);
-  EXPECT_EQ(ClassifySideRequest(Asking("hello")), std::nullopt);
+  EXPECT_EQ(ClassifySideRequest(SideAsk("quota")), std::nullopt);
+  EXPECT_EQ(ClassifySideRequest(SideAsk("hello")), std::nullopt);
   auto longer = Quota();
   longer.max_tokens = 2;
   EXPECT_EQ(ClassifySideRequest(longer), std::nullopt);
@@ -79,7 +79,7 @@ TEST(SideRequests, AreAnsweredWithoutTheModelAndCounted) {
   PlayedBackend inner;
   obs::Metrics metrics;
   SideRequests side(inner, {}, metrics);
-  for (const auto& request : {Quota(), Title("hello world"), Asking("[SUGGESTION MODE: x]")}) {
+  for (const auto& request : {Quota(), Title("hello world"), SideAsk("[SUGGESTION MODE: x]")}) {
     auto sink = std::make_shared<WaitingSink>();
     const auto call = side.Start(request, sink);
     EXPECT_TRUE(sink->Wait().complete);

@@ -10,15 +10,18 @@
 #include "base/mutex.h"
 #include "http/server.h"
 #include "http/sse.h"
+#include "support/direct_client.h"
 #include "support/http_server.h"
 #include "support/raw_socket.h"
 
 namespace ac::http {
 namespace {
 
+using ac::testing::Direct;
 using ::ac::testing::Echo;
 using ::ac::testing::Eventually;
 using ::ac::testing::ExchangePtr;
+using ac::testing::kOk;
 using ::ac::testing::RawListener;
 using ::ac::testing::RawSocket;
 using ::ac::testing::Serve;
@@ -28,17 +31,9 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-ClientOptions Direct() {
-  ClientOptions options;
-  options.proxy = ProxyConfig();
-  return options;
-}
-
-std::string Url(uint16_t port, const std::string& path = "/") {
+std::string UrlAt(uint16_t port, const std::string& path = "/") {
   return "http://127.0.0.1:" + std::to_string(port) + path;
 }
-
-constexpr char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 // What one call reports, in order, and a way to wait for its end.
 class Recorder {
@@ -142,7 +137,7 @@ TEST(ClientTest, AReplySplitAtAnyByteIsTheSameReply) {
   });
   Client client(Direct());
   for (size_t cut = 1; cut < reply.size(); ++cut) {
-    const Result<Response> got = client.Fetch({.url = Url(listener.port())});
+    const Result<Response> got = client.Fetch({.url = UrlAt(listener.port())});
     ASSERT_TRUE(got.ok()) << cut << " " << got.status();
     EXPECT_EQ(got->status, 200);
     EXPECT_EQ(got->headers.Get("X"), "y");
@@ -159,7 +154,7 @@ TEST(ClientTest, AReplyThatEndsWithTheConnectionIsComplete) {
     peer.Send("HTTP/1.1 200 OK\r\n\r\nuntil the end");
   });
   Client client(Direct());
-  EXPECT_EQ(client.Fetch({.url = Url(listener.port())})->body, "until the end");
+  EXPECT_EQ(client.Fetch({.url = UrlAt(listener.port())})->body, "until the end");
   server.join();
 }
 
@@ -249,7 +244,7 @@ TEST(ClientPoolTest, AConnectionIsNotReusedWhenTheServerSaysSo) {
   });
   {
     Client client(Direct());
-    for (int i = 0; i < 3; ++i) EXPECT_TRUE(client.Fetch({.url = Url(listener.port())}).ok());
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(client.Fetch({.url = UrlAt(listener.port())}).ok());
   }
   server.join();
 }
@@ -270,8 +265,8 @@ TEST(ClientPoolTest, AGetOnADeadConnectionIsSentAgain) {
   std::thread server([&] { CloseOnSecondRequest(listener, 2); });
   {
     Client client(Direct());
-    EXPECT_TRUE(client.Fetch({.url = Url(listener.port())}).ok());
-    const Result<Response> second = client.Fetch({.url = Url(listener.port())});
+    EXPECT_TRUE(client.Fetch({.url = UrlAt(listener.port())}).ok());
+    const Result<Response> second = client.Fetch({.url = UrlAt(listener.port())});
     EXPECT_TRUE(second.ok()) << second.status();
   }
   server.join();
@@ -283,9 +278,9 @@ TEST(ClientPoolTest, APostIsSentAgainOnlyWhenItsOwnerAllows) {
     std::thread server([&] { CloseOnSecondRequest(listener, repeatable ? 2 : 1); });
     {
       Client client(Direct());
-      EXPECT_TRUE(client.Fetch({.url = Url(listener.port())}).ok());
+      EXPECT_TRUE(client.Fetch({.url = UrlAt(listener.port())}).ok());
       const Result<Response> second =
-          client.Fetch({.method = "POST", .url = Url(listener.port()), .repeatable = repeatable});
+          client.Fetch({.method = "POST", .url = UrlAt(listener.port()), .repeatable = repeatable});
       EXPECT_EQ(second.ok(), repeatable) << second.status();
     }
     server.join();
@@ -302,9 +297,9 @@ TEST(ClientPoolTest, AConnectionTheServerHasClosedIsNotTaken) {
     }
   });
   Client client(Direct());
-  EXPECT_TRUE(client.Fetch({.url = Url(listener.port())}).ok());
+  EXPECT_TRUE(client.Fetch({.url = UrlAt(listener.port())}).ok());
   std::this_thread::sleep_for(milliseconds(50));  // lets the close arrive
-  const Result<Response> post = client.Fetch({.method = "POST", .url = Url(listener.port())});
+  const Result<Response> post = client.Fetch({.method = "POST", .url = UrlAt(listener.port())});
   EXPECT_TRUE(post.ok()) << post.status();
   server.join();
 }
@@ -366,7 +361,7 @@ TEST(ClientErrorTest, BrokenRepliesAreDataLoss) {
       peer.Send(reply);
     });
     Client client(Direct());
-    EXPECT_EQ(client.Fetch({.url = Url(listener.port())}).status().code(), Code::kDataLoss)
+    EXPECT_EQ(client.Fetch({.url = UrlAt(listener.port())}).status().code(), Code::kDataLoss)
         << reply;
     server.join();
   }
@@ -384,7 +379,7 @@ TEST(ClientErrorTest, AnEndlessHeaderOrChunkLineIsRefused) {
       }
     });
     Client client(Direct());
-    EXPECT_EQ(client.Fetch({.url = Url(listener.port())}).status().code(), Code::kDataLoss);
+    EXPECT_EQ(client.Fetch({.url = UrlAt(listener.port())}).status().code(), Code::kDataLoss);
     server.join();
   }
 }
@@ -409,7 +404,8 @@ Status SilentServer(const std::string& words, ClientTimeouts timeouts) {
     peer.AtEnd();
   });
   Client client(Direct());
-  const Status status = client.Fetch({.url = Url(listener.port()), .timeouts = timeouts}).status();
+  const Status status =
+      client.Fetch({.url = UrlAt(listener.port()), .timeouts = timeouts}).status();
   server.join();
   return status;
 }

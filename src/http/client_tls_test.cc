@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "http/client.h"
+#include "support/direct_client.h"
 #include "support/http_server.h"
 #include "support/raw_socket.h"
 #include "support/tls_server.h"
@@ -14,8 +15,10 @@
 namespace ac::http {
 namespace {
 
+using ac::testing::Direct;
 using ::ac::testing::Echo;
 using ::ac::testing::Identity;
+using ac::testing::kOk;
 using ::ac::testing::MakeIdentity;
 using ::ac::testing::RawListener;
 using ::ac::testing::RawSocket;
@@ -26,14 +29,6 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-ClientOptions Direct() {
-  ClientOptions options;
-  options.proxy = ProxyConfig();
-  return options;
-}
 
 // --- TLS -------------------------------------------------------------------------------------
 

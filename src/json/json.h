@@ -44,6 +44,9 @@ std::optional<double> AsDouble(const Value* value);
 inline std::optional<std::string_view> GetString(const Value& object, std::string_view key) {
   return AsString(Find(object, key));
 }
+inline std::string_view StringOrEmpty(const Value& object, std::string_view key) {
+  return GetString(object, key).value_or("");
+}
 inline std::optional<bool> GetBool(const Value& object, std::string_view key) {
   return AsBool(Find(object, key));
 }

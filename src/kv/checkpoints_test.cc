@@ -14,7 +14,7 @@ namespace {
 
 using ac::testing::TempDir;
 
-constexpr Hash128 kModel{5, 6};
+constexpr Hash128 kCheckpointModel{5, 6};
 
 // A synthetic recurrent model: its state after each token depends on all before, and only a state
 // lets it go on.
@@ -41,7 +41,7 @@ struct Recurrent {
   }
 };
 
-CheckpointOptions OnDisk(const std::string& folder, const Hash128& model = kModel) {
+CheckpointOptions OnDisk(const std::string& folder, const Hash128& model = kCheckpointModel) {
   return {.max_bytes = 1 << 20, .max_disk_bytes = 1 << 20, .folder = folder, .fingerprint = model};
 }
 
@@ -162,7 +162,7 @@ TEST(CheckpointStore, FilesStayWithinTheirBudgetAndTheTrunkStaysLongest) {
 TEST(CheckpointStore, VerifyCountsStatesAndRemovesDamagedOnesAndClearRemovesAll) {
   const TempDir dir;
   const std::string root = dir / "kv";
-  const std::string folder = FingerprintFolder(root, kModel);
+  const std::string folder = FingerprintFolder(root, kCheckpointModel);
   CheckpointStore store(OnDisk(folder));
   ComputeFrom(store, Tokens(5000), 3000);
   ASSERT_TRUE(store.WritePending().ok());

@@ -19,13 +19,13 @@ using ac::testing::PrefixPages;
 using ac::testing::TempDir;
 
 constexpr int kKills = 250;
-constexpr Hash128 kModel{1, 2};
+constexpr Hash128 kCrashModel{1, 2};
 constexpr uint64_t kBudget = 8 << 20;
 
 std::unique_ptr<DiskStore> Open(const std::string& root, const PageLayout& layout) {
   DiskStoreOptions options;
-  options.folder = FingerprintFolder(root, kModel);
-  options.fingerprint = kModel;
+  options.folder = FingerprintFolder(root, kCrashModel);
+  options.fingerprint = kCrashModel;
   options.max_bytes = kBudget;  // small: kills meet evictions too
   options.max_queued = 1000;
   Result<std::unique_ptr<DiskStore>> store = DiskStore::Open(options, layout);

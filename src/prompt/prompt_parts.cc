@@ -12,12 +12,12 @@ namespace {
 // So much of a text is looked for; shorter than kShortest, and it could be anywhere.
 constexpr size_t kLongestAnchor = 64;
 constexpr size_t kShortestAnchor = 12;
-constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kTrimmed = " \t\r\n";
 
 std::string_view Trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlanks);
+  const size_t first = text.find_first_not_of(kTrimmed);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(kTrimmed) - first + 1);
 }
 
 std::string_view Anchor(std::string_view text) { return Trimmed(text).substr(0, kLongestAnchor); }

@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // The fields of a small file, with the memory they point to.
-struct File {
+struct VocabFile {
   std::vector<std::string> names;
   std::vector<std::string> merge_names;
   std::vector<int64_t> types;
@@ -36,8 +36,8 @@ struct File {
   }
 };
 
-File ByteLevelFile() {
-  File file;
+VocabFile ByteLevelFile() {
+  VocabFile file;
   file.fields.model = "gpt2";
   file.fields.pre = "qwen2";
   for (int b = 0; b < 256; ++b) {
@@ -64,7 +64,7 @@ TEST(GgufVocabTest, ReadsAByteLevelVocabulary) {
 }
 
 TEST(GgufVocabTest, AddsBosWhereTheFileOrTheFamilySaysSo) {
-  File file = ByteLevelFile();
+  VocabFile file = ByteLevelFile();
   file.fields.bos_id = 257;
   EXPECT_THAT(file.Read()->prefix_ids, ElementsAre());
   file.fields.add_bos = true;
@@ -81,7 +81,7 @@ TEST(GgufVocabTest, EveryNameOfAPreTokeniserWorks) {
   EXPECT_THAT(names, Contains("llama-bpe"));
   EXPECT_THAT(names, Contains("deepseek-v3"));
   for (const std::string& name : names) {
-    File file = ByteLevelFile();
+    VocabFile file = ByteLevelFile();
     file.fields.pre = name;
     auto spec = file.Read();
     ASSERT_TRUE(spec.ok()) << name << ": " << spec.status();
@@ -95,13 +95,13 @@ TEST(GgufVocabTest, EveryNameOfAPreTokeniserWorks) {
 
 TEST(GgufVocabTest, AnUnknownPreTokeniserIsRefusedWithTheKnownOnes) {
   for (const char* pre : {"", "no-such-model"}) {
-    File file = ByteLevelFile();
+    VocabFile file = ByteLevelFile();
     file.fields.pre = pre;
     const Status status = file.Read().status();
     EXPECT_EQ(status.code(), Code::kUnsupported);
     EXPECT_THAT(status.message(), AllOf(HasSubstr("qwen2"), HasSubstr("llama-bpe"))) << status;
   }
-  File file = ByteLevelFile();
+  VocabFile file = ByteLevelFile();
   file.fields.pre = "no-such-model";
   file.fields.pre_regexes = {R"(\w+|\W)"};
   EXPECT_TRUE(file.Read().ok());
@@ -109,7 +109,7 @@ TEST(GgufVocabTest, AnUnknownPreTokeniserIsRefusedWithTheKnownOnes) {
 
 TEST(GgufVocabTest, AnUnknownModelKindIsRefusedWithTheKnownOnes) {
   for (const char* model : {"", "bert", "t5", "rwkv"}) {
-    File file = ByteLevelFile();
+    VocabFile file = ByteLevelFile();
     file.fields.model = model;
     const Status status = file.Read().status();
     EXPECT_EQ(status.code(), Code::kUnsupported);
@@ -119,22 +119,22 @@ TEST(GgufVocabTest, AnUnknownModelKindIsRefusedWithTheKnownOnes) {
 
 TEST(GgufVocabTest, DamagedVocabulariesAreRefusedByName) {
   const auto refusal = [](auto change) {
-    File file = ByteLevelFile();
+    VocabFile file = ByteLevelFile();
     change(file);
     const Status status = file.Read().status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << status;
     return status.message();
   };
-  EXPECT_THAT(refusal([](File& f) { f.names.clear(), f.types.clear(); }), HasSubstr("empty"));
-  EXPECT_THAT(refusal([](File& f) { f.names[7] = f.names[9]; }), HasSubstr("tokens 7 and 9"));
-  EXPECT_THAT(refusal([](File& f) { f.types.pop_back(); }), HasSubstr("token_type has 258"));
-  EXPECT_THAT(refusal([](File& f) { f.merge_names[0] = "h zz"; }), HasSubstr("\"zz\""));
-  EXPECT_THAT(refusal([](File& f) { f.merge_names[0] = "h i"; }), HasSubstr("\"hi\""));
+  EXPECT_THAT(refusal([](VocabFile& f) { f.names.clear(), f.types.clear(); }), HasSubstr("empty"));
+  EXPECT_THAT(refusal([](VocabFile& f) { f.names[7] = f.names[9]; }), HasSubstr("tokens 7 and 9"));
+  EXPECT_THAT(refusal([](VocabFile& f) { f.types.pop_back(); }), HasSubstr("token_type has 258"));
+  EXPECT_THAT(refusal([](VocabFile& f) { f.merge_names[0] = "h zz"; }), HasSubstr("\"zz\""));
+  EXPECT_THAT(refusal([](VocabFile& f) { f.merge_names[0] = "h i"; }), HasSubstr("\"hi\""));
   for (const char* merge : {"", " ", "h", "h ", "  "}) {
-    EXPECT_THAT(refusal([&](File& f) { f.merge_names[0] = merge; }), HasSubstr("merge 0"));
+    EXPECT_THAT(refusal([&](VocabFile& f) { f.merge_names[0] = merge; }), HasSubstr("merge 0"));
   }
-  EXPECT_THAT(refusal([](File& f) { f.fields.eos_id = 259; }), HasSubstr("eos token is 259"));
-  EXPECT_THAT(refusal([](File& f) {
+  EXPECT_THAT(refusal([](VocabFile& f) { f.fields.eos_id = 259; }), HasSubstr("eos token is 259"));
+  EXPECT_THAT(refusal([](VocabFile& f) {
                 f.names[5] = "0x05";
                 f.types[5] = static_cast<int64_t>(TokenType::kByte);
               }),
@@ -142,7 +142,7 @@ TEST(GgufVocabTest, DamagedVocabulariesAreRefusedByName) {
 }
 
 TEST(GgufVocabTest, OddButHarmlessFilesAreRead) {
-  File file = ByteLevelFile();
+  VocabFile file = ByteLevelFile();
   file.fields.bos_id = 0xFFFFFFFF;  // how some converters write "none"
   file.fields.pad_id = -1;
   file.names[3] = "";                            // a hole
@@ -158,7 +158,7 @@ TEST(GgufVocabTest, OddButHarmlessFilesAreRead) {
 }
 
 TEST(GgufVocabTest, SentencePieceVocabulariesNeedScores) {
-  File file;
+  VocabFile file;
   file.fields.model = "llama";
   file.Add("<0x41>", TokenType::kByte);
   file.Add("\xE2\x96\x81", TokenType::kNormal, -1);
@@ -173,7 +173,7 @@ TEST(GgufVocabTest, SentencePieceVocabulariesNeedScores) {
 }
 
 TEST(GgufVocabTest, Phi3TokensSwallowTheSpaceAfterThem) {
-  File file = ByteLevelFile();
+  VocabFile file = ByteLevelFile();
   file.fields.model_name = "Phi3 mini";
   const Spec spec = file.Read().value();
   EXPECT_TRUE(spec.tokens[257].rstrip);

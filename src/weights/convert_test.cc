@@ -11,16 +11,15 @@
 
 #include "quant/quant.h"
 #include "support/shared_data.h"
+#include "support/weight_files.h"
 #include "weights/gguf.h"
 #include "weights/synth.h"
 
 namespace ac::weights {
 namespace {
 
-std::string TempPath(const std::string& name) {
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return ::testing::TempDir() + "/" + test->name() + "." + name;
-}
+using ac::testing::ExpectFailure;
+using ac::testing::TempPath;
 
 std::string SynthPath(const std::string& shape, Recipe recipe) {
   std::string path = TempPath(shape + ".gguf");
@@ -69,14 +68,6 @@ Status OpenChanged(const std::string& path, const std::function<void(Parts*)>& c
   }
   EXPECT_TRUE((*writer)->Finish().ok());
   return ModelFile::Open(changed).status();
-}
-
-void ExpectFailure(const Status& status, std::initializer_list<const char*> parts) {
-  EXPECT_FALSE(status.ok());
-  EXPECT_TRUE(status.message().starts_with("[weights]")) << status;
-  for (const char* part : parts) {
-    EXPECT_NE(status.message().find(part), std::string::npos) << status << " lacks " << part;
-  }
 }
 
 GgufValue Text(std::string_view text) {

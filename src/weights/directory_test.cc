@@ -9,22 +9,21 @@
 #include "json/json.h"
 #include "quant/quant.h"
 #include "support/model_copies.h"
+#include "support/weight_files.h"
 #include "weights/safetensors.h"
 #include "weights/synth.h"
 
 namespace ac::weights {
 namespace {
 
+using ac::testing::ExpectFailure;
+using ac::testing::TempPath;
+
 using testing::CopyOptions;
 using testing::RawTensor;
 using testing::SafetensorsBytes;
 using testing::WriteMlxCopy;
 using testing::WriteSafetensorsCopy;
-
-std::string TempPath(const std::string& name) {
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return ::testing::TempDir() + "/" + test->name() + "." + name;
-}
 
 // A fresh, empty directory.
 std::string TempDirectory(const std::string& name) {
@@ -227,14 +226,6 @@ ModelConfig ConfigAfter(const std::string& shape,
                         const std::function<void(json::Object*)>& change) {
   const auto model = OpenOrFail(ChangedCopy(shape, change));
   return model == nullptr ? ModelConfig() : model->config();
-}
-
-void ExpectFailure(const Status& status, std::initializer_list<const char*> parts) {
-  EXPECT_FALSE(status.ok());
-  EXPECT_TRUE(status.message().starts_with("[weights]")) << status;
-  for (const char* part : parts) {
-    EXPECT_NE(status.message().find(part), std::string::npos) << status << " lacks " << part;
-  }
 }
 
 TEST(HfConfig, WhatIsNotSupportedIsNamed) {

@@ -10,16 +10,14 @@
 #include "base/hash.h"
 #include "quant/quant.h"
 #include "support/shared_data.h"
+#include "support/weight_files.h"
 #include "weights/gguf_writer.h"
 #include "weights/model_file.h"
 
 namespace ac::weights {
 namespace {
 
-std::string TempPath(const std::string& name) {
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  return ::testing::TempDir() + "/" + test->name() + "." + name;
-}
+using ac::testing::TempPath;
 
 // Builds a file by hand, so that the reader is not checked against our own writer alone.
 class Bytes {

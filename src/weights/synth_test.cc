@@ -8,13 +8,14 @@
 #include <sstream>
 
 #include "quant/quant.h"
+#include "support/weight_files.h"
 #include "weights/gguf.h"
 #include "weights/model_file.h"
 
 namespace ac::weights {
 namespace {
 
-std::string TempPath(const std::string& name) { return ::testing::TempDir() + "/" + name; }
+using ac::testing::TempPath;
 
 TEST(Synth, TinyShapesOpenInEveryRecipeWithFiniteWeightsOfSensibleScale) {
   for (const std::string& shape : SynthShapes()) {

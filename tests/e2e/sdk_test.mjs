@@ -221,8 +221,11 @@ const Ajv = load('ajv').default;
 const valid = new Ajv({ strict: false }).compile(bounded);
 
 test('anthropic: a model of noise calls tools correctly', async () => {
+  // Noise may think until the limit (a third of the time): rounds go on until enough calls were judged. That 60 rounds
+  // give fewer than 8 happens less than once in 10^15 times.
   let finished = 0;
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; finished < 8; i++) {
+    assert.ok(i < 60, `only ${finished} of ${i} calls finished`);
     const message = await anthropic.messages.create({
       model: 'm', max_tokens: 600, messages: [{ role: 'user', content: `Round ${i}` }],
       tools: [tool, { name: 'configure', description: 'x', input_schema: bounded }],
@@ -234,7 +237,6 @@ test('anthropic: a model of noise calls tools correctly', async () => {
     assert.ok(valid(call.input), JSON.stringify([call.input, valid.errors]));
     finished++;
   }
-  assert.ok(finished >= 6, `only ${finished} calls finished`);
 });
 
 test('openai: structured output by schema, expression, grammar and choice', async () => {

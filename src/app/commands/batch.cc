@@ -19,7 +19,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct BatchFlags {
   std::string input;
   std::string output;
   std::string mode;
@@ -40,7 +40,7 @@ struct Target {
   std::string model = "default";
 };
 
-Result<Target> MakeTarget(Config config, const Flags& flags) {
+Result<Target> MakeTarget(Config config, const BatchFlags& flags) {
   Target target;
   target.options.parallel = flags.parallel;
   target.options.api_key = flags.api_key;
@@ -114,7 +114,7 @@ void PrintSummary(const batch::Totals& totals, const batch::Totals& before, doub
   }
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const BatchFlags& flags) {
   FileSystem& fs = FileSystem::Real();
   if (flags.parallel < 1) return InvalidArgument("[batch] -j must be at least 1");
   AC_ASSIGN_OR_RETURN(const std::string text, ReadFile(fs, flags.input));
@@ -159,7 +159,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterBatch(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<BatchFlags>();
   CLI::App* command =
       AddCommand(app, chosen, "batch", "Answer a file of requests, one per line, some at a time",
                  [flags](CommandContext& context) { return Run(context, *flags); });

@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kDefaultShape = "qwen2.5-coder-0.5b";
 constexpr const char* kDefaultQuant = "q4_0";
 
-struct Flags {
+struct BenchFlags {
   BenchModelFlags model;
   std::vector<int64_t> tokens;
   std::vector<int64_t> depths = {0};
@@ -66,7 +66,7 @@ std::string PageOf(const std::string& title, const bench::Peak& peak,
   return bench::Page(title, about, charts, {});
 }
 
-Status RunKernels(const Flags& flags) {
+Status RunKernels(const BenchFlags& flags) {
   AC_ASSIGN_OR_RETURN(const ac_kernel_table* const table, Table());
   cpu::ThreadPool pool(cpu::ThreadPool::Options{.threads = flags.threads});
   AC_ASSIGN_OR_RETURN(const bench::Peak peak, bench::MeasurePeak(*table, pool));
@@ -95,7 +95,7 @@ Status RunKernels(const Flags& flags) {
   return WritePage(flags.html, PageOf("anyclaude bench kernels", peak, {std::move(chart)}));
 }
 
-Status RunForward(CommandContext& context, const Flags& flags, bench::ForwardKind kind) {
+Status RunForward(CommandContext& context, const BenchFlags& flags, bench::ForwardKind kind) {
   bench::ForwardOptions options{.kind = kind, .repetitions = flags.repetitions};
   AC_ASSIGN_OR_RETURN(options.kv_type, ParseKvType(flags.kv_type));
   if (flags.threads > 0) {
@@ -146,7 +146,7 @@ Status RunForward(CommandContext& context, const Flags& flags, bench::ForwardKin
 }
 
 CLI::App* AddForward(CLI::App& bench, Action* chosen, bench::ForwardKind kind) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<BenchFlags>();
   const bool prefill = kind == bench::ForwardKind::kPrefill;
   flags->tokens = prefill ? std::vector<int64_t>{512, 4096} : std::vector<int64_t>{1};
   if (!prefill) flags->depths = {0, 4096};
@@ -229,7 +229,7 @@ Status WritePage(const std::string& path, const std::string& page) {
 void RegisterBench(CLI::App& app, Action* chosen) {
   CLI::App* bench = app.add_subcommand("bench", "Measure speed beside this machine's peak");
   bench->require_subcommand(1);
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<BenchFlags>();
   CLI::App* kernels =
       AddCommand(*bench, chosen, "kernels", "Products and attention, every format, one by one",
                  [flags](CommandContext&) { return RunKernels(*flags); });

@@ -18,7 +18,7 @@ namespace {
 // pages are whole.
 constexpr int64_t kSpareTokens = 256;
 
-struct Flags {
+struct BenchSessionFlags {
   BenchModelFlags model;
   SpeculationFlags speculation;
   bench::SessionPlan plan;
@@ -39,7 +39,7 @@ void PrintTurn(const std::string& column, const bench::Turn& turn) {
              turn.ttft_s, turn.total_s);
 }
 
-bool Wants(const Flags& flags, std::string_view column) {
+bool Wants(const BenchSessionFlags& flags, std::string_view column) {
   return std::find(flags.columns.begin(), flags.columns.end(), column) != flags.columns.end();
 }
 
@@ -49,8 +49,8 @@ bench::LocalSession NewSession(const OpenedModel& opened) {
 }
 
 // The engine as it serves; then, in a new engine, one more question of the same conversation.
-Status MeasureCached(const Config& config, const OpenedModel& opened, const Flags& flags,
-                     std::vector<bench::Column>* columns) {
+Status MeasureCached(const Config& config, const OpenedModel& opened,
+                     const BenchSessionFlags& flags, std::vector<bench::Column>* columns) {
   bench::LocalSession session = NewSession(opened);
   {
     AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(config));
@@ -70,8 +70,8 @@ Status MeasureCached(const Config& config, const OpenedModel& opened, const Flag
   return OkStatus();
 }
 
-Status MeasureUncached(const Config& config, const OpenedModel& opened, const Flags& flags,
-                       std::vector<bench::Column>* columns) {
+Status MeasureUncached(const Config& config, const OpenedModel& opened,
+                       const BenchSessionFlags& flags, std::vector<bench::Column>* columns) {
   engine::EngineOptions options;
   options.prefix_cache = false;
   engine::KvBudget budget;
@@ -86,7 +86,8 @@ Status MeasureUncached(const Config& config, const OpenedModel& opened, const Fl
   return OkStatus();
 }
 
-Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context, const Flags& flags,
+Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context,
+                                                const BenchSessionFlags& flags,
                                                 std::string* about) {
   AC_RETURN_IF_ERROR(flags.speculation.Apply(&context.config));
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenBenchModel(context, flags.model));
@@ -109,7 +110,7 @@ Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context, const F
   return columns;
 }
 
-Result<std::vector<bench::Column>> MeasureUrl(const Flags& flags, std::string* about) {
+Result<std::vector<bench::Column>> MeasureUrl(const BenchSessionFlags& flags, std::string* about) {
   std::string key = flags.api_key;
   for (const char* variable : {"ANTHROPIC_API_KEY", "OPENAI_API_KEY"}) {
     const char* value = std::getenv(variable);
@@ -123,7 +124,7 @@ Result<std::vector<bench::Column>> MeasureUrl(const Flags& flags, std::string* a
   return std::vector<bench::Column>{std::move(column)};
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const BenchSessionFlags& flags) {
   std::string about;
   AC_ASSIGN_OR_RETURN(const auto columns, flags.url.empty() ? MeasureLocal(context, flags, &about)
                                                             : MeasureUrl(flags, &about));
@@ -140,7 +141,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterBenchSession(CLI::App& bench, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<BenchSessionFlags>();
   CLI::App* command =
       AddCommand(bench, chosen, "session", "Ten questions behind one long system prompt",
                  [flags](CommandContext& context) { return Run(context, *flags); });

@@ -17,7 +17,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct CacheFlags {
   std::string model;
   std::string request;
   bool json = false;
@@ -63,7 +63,7 @@ json::Value ToJson(const std::vector<kv::FolderReport>& reports) {
   return json::Object{{"folders", std::move(folders)}};
 }
 
-Status List(CommandContext& context, const Flags& flags) {
+Status List(CommandContext& context, const CacheFlags& flags) {
   AC_ASSIGN_OR_RETURN(const auto reports, kv::CheckFolders(FileSystem::Real(), Root(context),
                                                            kv::FolderCheck::kHeaders));
   if (flags.json) {
@@ -80,7 +80,7 @@ Status List(CommandContext& context, const Flags& flags) {
   return OkStatus();
 }
 
-Status ShowStats(CommandContext& context, const Flags& flags) {
+Status ShowStats(CommandContext& context, const CacheFlags& flags) {
   AC_ASSIGN_OR_RETURN(const auto reports, kv::CheckFolders(FileSystem::Real(), Root(context),
                                                            kv::FolderCheck::kHeaders));
   kv::FolderReport total;
@@ -113,7 +113,7 @@ Status ShowStats(CommandContext& context, const Flags& flags) {
   return OkStatus();
 }
 
-Status Verify(CommandContext& context, const Flags& flags) {
+Status Verify(CommandContext& context, const CacheFlags& flags) {
   AC_ASSIGN_OR_RETURN(const auto reports, kv::CheckFolders(FileSystem::Real(), Root(context),
                                                            kv::FolderCheck::kRepair));
   if (flags.json) {
@@ -129,7 +129,7 @@ Status Verify(CommandContext& context, const Flags& flags) {
   return OkStatus();
 }
 
-Status Clear(CommandContext& context, const Flags& flags) {
+Status Clear(CommandContext& context, const CacheFlags& flags) {
   if (!flags.yes) {
     return InvalidArgument("[cache] this removes every cached prefix of every model in " +
                            Root(context) + "; say so with --yes");
@@ -139,7 +139,7 @@ Status Clear(CommandContext& context, const Flags& flags) {
   return OkStatus();
 }
 
-Status Warm(CommandContext& context, const Flags& flags) {
+Status Warm(CommandContext& context, const CacheFlags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   const weights::TokenizerSource& source = opened.loaded->file().tokenizer_source();
   AC_ASSIGN_OR_RETURN(
@@ -161,8 +161,8 @@ Status Warm(CommandContext& context, const Flags& flags) {
 }
 
 CLI::App* AddSubcommand(CLI::App& parent, Action* chosen, const std::string& name,
-                        const std::string& help, const std::shared_ptr<Flags>& flags,
-                        Status (*run)(CommandContext&, const Flags&)) {
+                        const std::string& help, const std::shared_ptr<CacheFlags>& flags,
+                        Status (*run)(CommandContext&, const CacheFlags&)) {
   return AddCommand(parent, chosen, name, help,
                     [flags, run](CommandContext& context) { return run(context, *flags); });
 }
@@ -172,7 +172,7 @@ CLI::App* AddSubcommand(CLI::App& parent, Action* chosen, const std::string& nam
 void RegisterCache(CLI::App& app, Action* chosen) {
   CLI::App* cache = app.add_subcommand("cache", "The KV cache on disk");
   cache->require_subcommand(1);
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<CacheFlags>();
   CLI::App* list = AddSubcommand(*cache, chosen, "ls", "What is cached, by model", flags, &List);
   CLI::App* stats = AddSubcommand(*cache, chosen, "stats", "Totals and limits", flags, &ShowStats);
   CLI::App* verify = AddSubcommand(*cache, chosen, "verify",

@@ -13,7 +13,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct ChatFlags {
   std::string model;
   std::string system;
   int64_t n = 1024;
@@ -24,7 +24,7 @@ chat::Message TextMessage(chat::Role role, std::string text) {
 }
 
 // One question and its answer; the answer joins the conversation.
-Status Turn(const prompt::PromptBuilder& prompts, engine::Engine& engine, const Flags& flags,
+Status Turn(const prompt::PromptBuilder& prompts, engine::Engine& engine, const ChatFlags& flags,
             const engine::SamplingParams& sampling, uint64_t seed,
             chat::ChatRequest* conversation) {
   engine::GenerateRequest request;
@@ -50,7 +50,7 @@ Status Turn(const prompt::PromptBuilder& prompts, engine::Engine& engine, const 
   return OkStatus();
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const ChatFlags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenModel(context.config, flags.model));
   const weights::TokenizerSource& source = opened.loaded->file().tokenizer_source();
   AC_ASSIGN_OR_RETURN(const auto prompts, prompt::PromptBuilder::Create(opened.loaded->tokenizer(),
@@ -80,7 +80,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterChat(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ChatFlags>();
   CLI::App* command = AddCommand(app, chosen, "chat", "Talk to a model in the terminal",
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   AddModelOption(command, &flags->model);

@@ -16,7 +16,7 @@ namespace {
 using store::GroupBy;
 using store::LedgerSum;
 
-struct Flags {
+struct CostFlags {
   std::string since;
   bool json = false;
 };
@@ -49,7 +49,7 @@ void PrintRow(const LedgerSum& sum) {
              CostText(sum.cost, sum.requests - sum.unknown_costs, sum.unknown_costs));
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const CostFlags& flags) {
   AC_ASSIGN_OR_RETURN(const int64_t since_ms, ReadSince(flags.since, Clock::Real()));
   AC_ASSIGN_OR_RETURN(const auto database,
                       store::OpenState(FileSystem::Real(), context.config.home()));
@@ -78,7 +78,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterCost(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<CostFlags>();
   CLI::App* command = AddCommand(app, chosen, "cost", "What requests cost, per day, mode and model",
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   command->add_option("--since", flags->since, "From a date (2026-01-31) or for a time (7d, 12h)");

@@ -38,7 +38,7 @@ const std::vector<std::string>& Commands() {
   return commands;
 }
 
-struct Flags {
+struct DemoFlags {
   std::string model;
   int64_t prompt_tokens = 18490;
 };
@@ -66,7 +66,7 @@ class Scratch {
 };
 
 // The user's settings with a home of its own, so that the first turn finds nothing kept.
-Result<Config> DemoConfig(const CommandContext& context, const Flags& flags,
+Result<Config> DemoConfig(const CommandContext& context, const DemoFlags& flags,
                           const std::string& home) {
   const std::string asked = flags.model.empty() ? context.config.Text("model") : flags.model;
   AC_ASSIGN_OR_RETURN(const ResolvedModel model,
@@ -119,7 +119,7 @@ class Show {
   double longest_s_ = 0;
 };
 
-Status Play(const Config& config, const Flags& flags, const demo::Workshop& workshop) {
+Status Play(const Config& config, const DemoFlags& flags, const demo::Workshop& workshop) {
   demo::DemoTimes times;
   int64_t prompt_tokens = 0;
   std::unique_ptr<demo::Conversation> conversation;
@@ -151,7 +151,7 @@ Status Play(const Config& config, const Flags& flags, const demo::Workshop& work
   return OkStatus();
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const DemoFlags& flags) {
   AC_ASSIGN_OR_RETURN(const auto scratch, Scratch::Make());
   AC_ASSIGN_OR_RETURN(const Config config,
                       DemoConfig(context, flags, JoinPath(scratch->path, "home")));
@@ -163,7 +163,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterDemo(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<DemoFlags>();
   CLI::App* command =
       AddCommand(app, chosen, "demo", "Play an agent's session and show what each turn waits for",
                  [flags](CommandContext& context) { return Run(context, *flags); });

@@ -13,7 +13,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct GenerateFlags {
   std::string model;
   std::string kv_type;
   SpeculationFlags speculation;
@@ -33,14 +33,14 @@ struct Flags {
   bool json = false;
 };
 
-Result<std::vector<int32_t>> PromptTokens(const Flags& flags,
+Result<std::vector<int32_t>> PromptTokens(const GenerateFlags& flags,
                                           const tokenizer::Tokenizer& tokenizer) {
   if (!flags.tokens.empty()) return ParseTokenIds(flags.tokens);
   AC_ASSIGN_OR_RETURN(const std::string text, ReadTextOrFile(flags.prompt, flags.file));
   return tokenizer.Encode(text, {.parse_special = true, .add_bos_eos = true});
 }
 
-engine::GenerateRequest MakeRequest(const Flags& flags, std::vector<int32_t> prompt) {
+engine::GenerateRequest MakeRequest(const GenerateFlags& flags, std::vector<int32_t> prompt) {
   engine::GenerateRequest request;
   request.prompt = std::move(prompt);
   request.max_tokens = flags.n;
@@ -81,7 +81,7 @@ json::Value ToJson(const Generated& generated, bool logprobs) {
   return out;
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const GenerateFlags& flags) {
   if (!flags.kv_type.empty()) {
     AC_RETURN_IF_ERROR(context.config.SetFlag("kv.type", flags.kv_type));
   }
@@ -118,7 +118,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterGenerate(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<GenerateFlags>();
   CLI::App* command = AddCommand(app, chosen, "generate", "Continue a prompt",
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   AddModelOption(command, &flags->model);

@@ -9,13 +9,13 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct ImportFlags {
   std::string file;
   std::string out;
   bool replace = false;
 };
 
-Status ImportCcr(CommandContext& context, const Flags& flags) {
+Status ImportCcr(CommandContext& context, const ImportFlags& flags) {
   FileSystem& fs = FileSystem::Real();
   AC_ASSIGN_OR_RETURN(const std::string text, ReadFile(fs, flags.file));
   std::vector<std::string> notes;
@@ -40,7 +40,7 @@ Status ImportCcr(CommandContext& context, const Flags& flags) {
 void RegisterImport(CLI::App& app, Action* chosen) {
   CLI::App* command = app.add_subcommand("import", "Take over another program's settings");
   command->require_subcommand(1);
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ImportFlags>();
   CLI::App* ccr =
       AddCommand(*command, chosen, "ccr", "Claude Code Router 2's config.json",
                  [flags](CommandContext& context) { return ImportCcr(context, *flags); });

@@ -19,7 +19,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct ModelsFlags {
   std::string model;
   std::string output;
   std::string type;
@@ -97,7 +97,7 @@ void Print(const std::vector<ListedModel>& models, double gb_per_s, uint64_t mem
              static_cast<double>(memory) / 1e9, gb_per_s);
 }
 
-Status List(CommandContext& context, const Flags& flags) {
+Status List(CommandContext& context, const ModelsFlags& flags) {
   const std::vector<std::string> names = ListModels(context.config, FileSystem::Real());
   if (names.empty() && !flags.json) {
     fmt::print(stderr,
@@ -127,7 +127,7 @@ Status List(CommandContext& context, const Flags& flags) {
   return OkStatus();
 }
 
-Status Synth(const Flags& flags) {
+Status Synth(const ModelsFlags& flags) {
   weights::SynthSpec spec;
   spec.shape = flags.shape;
   spec.seed = flags.seed;
@@ -139,7 +139,7 @@ Status Synth(const Flags& flags) {
       [&progress](uint64_t done, uint64_t total) { progress.Update(done, total); });
 }
 
-Status Quantize(const Flags& flags) {
+Status Quantize(const ModelsFlags& flags) {
   AC_ASSIGN_OR_RETURN(const weights::Recipe recipe, ParseRecipe(flags.type));
   ProgressBar progress("writing " + flags.output, "B");
   return weights::ConvertModel(
@@ -160,7 +160,7 @@ Status PullModel(CommandContext& context, const std::string& model);
 std::string ModelCatalogText();
 
 void RegisterModels(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ModelsFlags>();
   CLI::App* models =
       app.add_subcommand("models", "List, fetch, inspect, make and convert model files");
   models->require_subcommand(1);

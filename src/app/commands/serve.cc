@@ -14,7 +14,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct ServeFlags {
   std::string mode;
   std::string model;
   std::string host;
@@ -30,7 +30,7 @@ struct Flags {
 // Streams in flight get this long to finish after Ctrl-C.
 constexpr std::chrono::seconds kGrace{5};
 
-Status ApplyFlags(const Flags& flags, Config* config) {
+Status ApplyFlags(const ServeFlags& flags, Config* config) {
   const std::pair<std::string_view, const std::string*> given[] = {
       {"mode", &flags.mode},      {"model", &flags.model},     {"host", &flags.host},
       {"port", &flags.port},      {"api_key", &flags.api_key}, {"upstream.url", &flags.url},
@@ -100,7 +100,7 @@ Status PrintWarm(RunningServer& server, const Config& config, const std::string&
   return OkStatus();
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const ServeFlags& flags) {
   Config& config = context.config;
   AC_RETURN_IF_ERROR(ApplyFlags(flags, &config));
   // Blocked before any thread starts, so that only the wait below takes them.
@@ -125,7 +125,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterServe(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ServeFlags>();
   CLI::App* command = AddCommand(app, chosen, "serve", "Serve the Anthropic and OpenAI APIs",
                                  [flags](CommandContext& context) { return Run(context, *flags); });
   command->add_option("--mode", flags->mode, "Who answers: " + ModeNames());

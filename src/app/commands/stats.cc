@@ -13,7 +13,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct StatsFlags {
   std::string since;
   bool json = false;
 };
@@ -32,7 +32,7 @@ std::string Milliseconds(const std::optional<double>& ms) {
   return ms ? DurationText(*ms / 1000) : "unknown";
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const StatsFlags& flags) {
   AC_ASSIGN_OR_RETURN(const int64_t since_ms, ReadSince(flags.since, Clock::Real()));
   AC_ASSIGN_OR_RETURN(const auto database,
                       store::OpenState(FileSystem::Real(), context.config.home()));
@@ -87,7 +87,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterStats(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<StatsFlags>();
   CLI::App* command =
       AddCommand(app, chosen, "stats", "How much was reused, how fast it was, why the cache missed",
                  [flags](CommandContext& context) { return Run(context, *flags); });

@@ -10,13 +10,13 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct TemplateFlags {
   std::string model;
   std::string file;
   std::string request;
 };
 
-Result<std::string> TemplateSource(const Config& config, const Flags& flags) {
+Result<std::string> TemplateSource(const Config& config, const TemplateFlags& flags) {
   if (!flags.file.empty() && !flags.model.empty()) {
     return InvalidArgument("give either --model or --file, not both");
   }
@@ -29,7 +29,7 @@ Result<std::string> TemplateSource(const Config& config, const Flags& flags) {
   return source;
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const TemplateFlags& flags) {
   AC_ASSIGN_OR_RETURN(const std::string source, TemplateSource(context.config, flags));
   AC_ASSIGN_OR_RETURN(const std::string body, ReadFile(FileSystem::Real(), flags.request));
   Result<json::Value> request = json::Parse(body);
@@ -44,7 +44,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterTemplate(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TemplateFlags>();
   CLI::App* command =
       AddCommand(app, chosen, "template", "Print the prompt a chat template makes of a request",
                  [flags](CommandContext& context) { return Run(context, *flags); });

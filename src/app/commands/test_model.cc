@@ -19,7 +19,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct TestModelFlags {
   std::string mode;
   std::string model;
   int calls = 5;
@@ -123,7 +123,7 @@ bool CheckCalls(Examiner* examiner, int count, bool required) {
   return all;
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const TestModelFlags& flags) {
   Config& config = context.config;
   if (!flags.mode.empty()) AC_RETURN_IF_ERROR(config.SetFlag("mode", flags.mode));
   if (!flags.model.empty()) {
@@ -150,7 +150,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterTestModel(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TestModelFlags>();
   CLI::App* command =
       AddCommand(app, chosen, "test-model", "Ask a model for a reply, a stream and tool calls",
                  [flags](CommandContext& context) { return Run(context, *flags); });

@@ -13,7 +13,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct TokenizeFlags {
   std::string model;
   std::string file;
   std::string text;
@@ -22,7 +22,7 @@ struct Flags {
   bool no_special = false;
 };
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const TokenizeFlags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedVocabulary vocabulary,
                       OpenVocabulary(context.config, flags.model));
   AC_ASSIGN_OR_RETURN(const std::string input, ReadTextOrFile(flags.text, flags.file));
@@ -47,7 +47,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterTokenize(CLI::App& app, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TokenizeFlags>();
   CLI::App* command =
       AddCommand(app, chosen, "tokenize", "Text to token ids, or back with --decode",
                  [flags](CommandContext& context) { return Run(context, *flags); });

@@ -19,7 +19,7 @@ namespace {
 using store::PromptPart;
 using store::RequestRow;
 
-struct Flags {
+struct TraceFlags {
   std::string id;
   std::string other;
   std::string output;
@@ -84,7 +84,7 @@ json::Object RowJson(const RequestRow& row) {
           {"bytes", row.trace_bytes}};
 }
 
-Status List(CommandContext& context, const Flags& flags) {
+Status List(CommandContext& context, const TraceFlags& flags) {
   AC_ASSIGN_OR_RETURN(const auto database,
                       store::OpenState(FileSystem::Real(), context.config.home()));
   AC_ASSIGN_OR_RETURN(const auto rows, store::Ledger(*database).Latest(flags.limit));
@@ -167,7 +167,7 @@ void PrintPromptFacts(const OpenedTrace& opened) {
              json::Quote(found.was), json::Quote(found.now));
 }
 
-Status Show(CommandContext& context, const Flags& flags) {
+Status Show(CommandContext& context, const TraceFlags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedTrace opened, OpenTrace(context.config, flags.id));
   const RequestRow& row = opened.row;
   if (flags.json) {
@@ -214,7 +214,7 @@ std::string PartName(const std::vector<PromptPart>& parts, size_t index) {
   return parts[index].section + ", " + parts[index].name;
 }
 
-Status Prefix(CommandContext& context, const Flags& flags) {
+Status Prefix(CommandContext& context, const TraceFlags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedTrace a, OpenTrace(context.config, flags.id));
   AC_ASSIGN_OR_RETURN(const OpenedTrace b, OpenTrace(context.config, flags.other));
   const store::Divergence found = store::Compare(a.parts, b.parts);
@@ -255,7 +255,7 @@ Status Prefix(CommandContext& context, const Flags& flags) {
   return OkStatus();
 }
 
-Status Export(CommandContext& context, const Flags& flags) {
+Status Export(CommandContext& context, const TraceFlags& flags) {
   AC_ASSIGN_OR_RETURN(const OpenedTrace opened, OpenTrace(context.config, flags.id));
   const std::string text = json::WritePretty(opened.trace) + "\n";
   if (!flags.output.empty()) return WriteFileAtomic(FileSystem::Real(), flags.output, text);
@@ -268,9 +268,9 @@ Status Export(CommandContext& context, const Flags& flags) {
 void RegisterTrace(CLI::App& app, Action* chosen) {
   CLI::App* trace = app.add_subcommand("trace", "Recorded requests: list, show, compare, replay");
   trace->require_subcommand(1);
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TraceFlags>();
   const auto add = [&](const char* name, const char* help,
-                       Status (*run)(CommandContext&, const Flags&)) {
+                       Status (*run)(CommandContext&, const TraceFlags&)) {
     return AddCommand(*trace, chosen, name, help,
                       [flags, run](CommandContext& context) { return run(context, *flags); });
   };

@@ -22,7 +22,7 @@
 namespace ac::app {
 namespace {
 
-struct Flags {
+struct TraceReplayFlags {
   std::string id;
   std::string mode;
   std::string url;
@@ -178,8 +178,8 @@ class Listener {
   bool done_ AC_GUARDED_BY(mutex_) = false;
 };
 
-Result<Answer> Send(const StoredRequest& stored, const std::string& base, const Flags& flags,
-                    const std::string& home) {
+Result<Answer> Send(const StoredRequest& stored, const std::string& base,
+                    const TraceReplayFlags& flags, const std::string& home) {
   http::ClientRequest request;
   request.method = "POST";
   request.url = base + stored.path;
@@ -257,7 +257,7 @@ void PrintSideBySide(const Answer& then, const Answer& now) {
   }
 }
 
-Status Run(CommandContext& context, const Flags& flags) {
+Status Run(CommandContext& context, const TraceReplayFlags& flags) {
   Config& config = context.config;
   if (flags.mode.empty() == flags.url.empty()) {
     return InvalidArgument("[trace] say where to send it: --mode M or --url U");
@@ -298,7 +298,7 @@ Status Run(CommandContext& context, const Flags& flags) {
 }  // namespace
 
 void RegisterTraceReplay(CLI::App& trace, Action* chosen) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<TraceReplayFlags>();
   CLI::App* command =
       AddCommand(trace, chosen, "replay", "Send it again and compare time, text and cost",
                  [flags](CommandContext& context) { return Run(context, *flags); });

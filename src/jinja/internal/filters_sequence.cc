@@ -508,7 +508,7 @@ Value GroupBy(Interpreter& in, const Value& self, CallArguments& arguments) {
   return in.NewList(std::move(groups));
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kSequenceFilters[] = {
     {"batch", Parts<BuildBatches>},
     {"count", LengthFilter},
     {"dictsort", DictSort},
@@ -535,6 +535,8 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-BuiltinTable SequenceFilters() { return {std::begin(kFilters), std::end(kFilters)}; }
+BuiltinTable SequenceFilters() {
+  return {std::begin(kSequenceFilters), std::end(kSequenceFilters)};
+}
 
 }  // namespace ac::jinja

@@ -246,7 +246,7 @@ Value XmlAttributes(Interpreter& in, const Value& self, CallArguments& arguments
   return in.NewString(space ? " " + out : out);
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kTextFilters[] = {
     {"capitalize", MapText<Capitalize>},
     {"center", CenterFilter},
     {"e", Escape},
@@ -269,6 +269,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-BuiltinTable TextFilters() { return {std::begin(kFilters), std::end(kFilters)}; }
+BuiltinTable TextFilters() { return {std::begin(kTextFilters), std::end(kTextFilters)}; }
 
 }  // namespace ac::jinja

@@ -207,7 +207,7 @@ Value FileSize(Interpreter& in, const Value& self, CallArguments& arguments) {
   return in.NewString(out.data());
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kValueFilters[] = {
     {"abs", Abs},
     {"attr", Attr},
     {"d", Default},
@@ -222,6 +222,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-BuiltinTable ValueFilters() { return {std::begin(kFilters), std::end(kFilters)}; }
+BuiltinTable ValueFilters() { return {std::begin(kValueFilters), std::end(kValueFilters)}; }
 
 }  // namespace ac::jinja

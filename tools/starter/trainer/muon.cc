@@ -11,14 +11,14 @@ namespace {
 constexpr int kIterations = 5;
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 
-int64_t RoundUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+int64_t RoundedUp(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
 
 // out = a b, all row-major; `b_transposed` says that b holds [n, k].
 void Product(const ac_train_ops& ops, int64_t m, int64_t n, int64_t k, const float* a,
              const float* b, bool b_transposed, float* out, MuonScratch* s) {
-  const int64_t units = RoundUp(k, ops.pair) / ops.pair;
-  s->a.resize(static_cast<size_t>(RoundUp(m, ops.rows_a) * units));
-  s->b.resize(static_cast<size_t>(RoundUp(n, ops.columns_b) * units));
+  const int64_t units = RoundedUp(k, ops.pair) / ops.pair;
+  s->a.resize(static_cast<size_t>(RoundedUp(m, ops.rows_a) * units));
+  s->b.resize(static_cast<size_t>(RoundedUp(n, ops.columns_b) * units));
   ops.pack_a(a, k, 0, m, k, s->a.data());
   ops.pack_b(b, b_transposed ? k : n, b_transposed, n, k, s->b.data());
   ops.multiply(m, n, k, s->a.data(), s->b.data(), out, n, 0);

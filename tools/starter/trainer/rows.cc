@@ -5,7 +5,7 @@
 namespace ac::starter {
 namespace {
 
-constexpr char kMagic[8] = {'A', 'C', 'R', 'O', 'W', 'S', '0', '1'};
+constexpr char kRowsMagic[8] = {'A', 'C', 'R', 'O', 'W', 'S', '0', '1'};
 
 struct Header {
   char magic[8];
@@ -23,7 +23,8 @@ Result<RowFile> RowFile::Open(const std::string& path, int vocab_size, FileSyste
   Header header{};
   if (content.size() < sizeof header) return damaged("too short");
   std::memcpy(&header, content.data(), sizeof header);
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return damaged("not a file of rows");
+  if (std::memcmp(header.magic, kRowsMagic, sizeof kRowsMagic) != 0)
+    return damaged("not a file of rows");
   const size_t stride = size_t{header.row_length} + 1;
   const size_t count = stride * header.rows;
   if (header.row_length == 0 || header.rows == 0 || content.size() != sizeof header + count * 3) {
