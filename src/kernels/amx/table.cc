@@ -26,6 +26,7 @@ extern "C" const ac_kernel_table AC_AMX_TABLE = {
     .kv_layout = "rows",
     .row_block = kTileRows,
     .query_block = kQueryBlock,
+    .rounds_attention = 0,
     .pack_form = TilePackForm,
     .pack_bytes = TilePackBytes,
     .pack = TilePack,

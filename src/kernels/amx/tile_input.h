@@ -15,15 +15,15 @@ constexpr int kStagedCols = 256;
 // Forms of packed inputs: columns rounded together, columns of a group.
 enum { kTileForm32 = 1, kTileForm256, kTileForm256By16 };
 
-inline int FormGroup(int form) { return form == kTileForm256By16 ? 16 : 32; }
-inline int FormBlock(int form) { return form == kTileForm32 ? 32 : 256; }
+inline int TileFormGroup(int form) { return form == kTileForm256By16 ? 16 : 32; }
+inline int TileFormBlock(int form) { return form == kTileForm32 ? 32 : 256; }
 inline bool IsTileForm(int form) { return form >= kTileForm32 && form <= kTileForm256By16; }
 
 int TilePackForm(const ac_matrix* w, int64_t tokens) {
   const int form = PackForm(w, tokens);
   if (form == AC_PACK_NONE || tokens < kTilesFrom) return form;
   if (GroupOf(w->type) == 16) return kTileForm256By16;
-  return form == 256 ? kTileForm256 : kTileForm32;
+  return RoundingBlock(w->type) == 256 ? kTileForm256 : kTileForm32;
 }
 
 // Where group g of `groups` comes in the order of addition.
@@ -54,7 +54,7 @@ inline TileInput TileInputAt(const void* packed, int64_t token, int group, int64
 size_t TilePackBytes(int form, int64_t tokens, int64_t cols) {
   if (!IsTileForm(form)) return PackBytes(form, tokens, cols);
   return static_cast<size_t>(RoundUp(tokens, kTileTokens) / kTileTokens *
-                             TileInputBytes(FormGroup(form), cols));
+                             TileInputBytes(TileFormGroup(form), cols));
 }
 
 // Some columns of sixteen tokens, rounded but not yet turned.
@@ -69,7 +69,8 @@ struct StagedInputs {
 inline void TurnStaged(const StagedInputs& staged, int64_t first, int64_t columns, int group,
                        int64_t cols, const TileInput& out) {
   alignas(64) int8_t turned[kStagedCols * kTileTokens];
-  TurnWords(staged.bytes, kStagedCols, columns / 4, turned);
+  TurnWords(staged.bytes, kStagedCols, columns / 4,
+            [&](int64_t word) { return turned + word * 4 * kTileTokens; });
   for (int64_t c = 0; c < columns; c += group) {
     const int64_t at = WalkIndex((first + c) / group, cols / group);
     memcpy(out.bytes + at * group * kTileTokens, turned + c * kTileTokens,
@@ -86,11 +87,11 @@ inline void TurnStaged(const StagedInputs& staged, int64_t first, int64_t column
 void TilePack(int form, const float* x, int64_t tokens, int64_t cols, int64_t begin, int64_t end,
               void* packed) {
   if (!IsTileForm(form)) return Pack(form, x, tokens, cols, begin, end, packed);
-  const int block = FormBlock(form);
+  const int block = TileFormBlock(form);
   StagedInputs staged;
   memset(&staged, 0, sizeof(staged));
   for (int64_t t = begin; t < end; t += kTileTokens) {
-    const TileInput out = TileInputAt(packed, t, FormGroup(form), cols);
+    const TileInput out = TileInputAt(packed, t, TileFormGroup(form), cols);
     const int64_t here = end - t < kTileTokens ? end - t : kTileTokens;
     if (here < kTileTokens) memset(&staged, 0, sizeof(staged));
     for (int64_t first = 0; first < cols; first += kStagedCols) {
@@ -99,12 +100,9 @@ void TilePack(int form, const float* x, int64_t tokens, int64_t cols, int64_t be
         const PackedRow row = {staged.bytes[i], staged.scales32[i], staged.sums32[i],
                                staged.scales16[i], staged.sums16[i]};
         const float* from = x + (t + i) * cols + first;
-        for (int64_t c = 0; c < columns; c += block) {
-          if (block == 32) PackBlock(from + c, 32, c, row);
-          if (block == 256) PackBlock(from + c, 256, c, row);
-        }
+        for (int64_t c = 0; c < columns; c += block) PackColumns(block, from + c, c, row);
       }
-      TurnStaged(staged, first, columns, FormGroup(form), cols, out);
+      TurnStaged(staged, first, columns, TileFormGroup(form), cols, out);
     }
   }
 }

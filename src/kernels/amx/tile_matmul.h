@@ -79,6 +79,14 @@ inline void IssueDotsAt(const TilePanel& p, const TileInput& x, int64_t at) {
   }
 }
 
+// The sum of kWidth vectors, in the order in which Sum() adds lanes.
+inline V SumTree(V* parts) {
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) parts[i] = Add(parts[i], parts[i + half]);
+  }
+  return parts[0];
+}
+
 // One output tile: rows[r] gets the results of row r, a token in each lane. The tile product of the
 // next group runs beside the float operations of this one.
 template <int kGroup>
@@ -141,7 +149,7 @@ void TileMatMul(const ac_matmul* m, int64_t begin, int64_t end, void* scratch) {
   const int form = TilePackForm(m->weights, m->tokens);
   if (!IsTileForm(form)) {
     MatMul(m, begin, end, scratch);
-  } else if (FormGroup(form) == 16) {
+  } else if (TileFormGroup(form) == 16) {
     TileProducts<16>(m, begin, end, scratch);
   } else {
     TileProducts<32>(m, begin, end, scratch);

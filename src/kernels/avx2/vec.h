@@ -9,7 +9,8 @@
 namespace {
 
 constexpr int kWidth = 8;         // floats in a vector; four times as many bytes
-constexpr int kTokenBlock = 4;    // tokens a weight panel is multiplied with at once
+constexpr int kTokenBlock = 4;    // tokens that products with float weights take at once
+constexpr int kPanelBlock = 4;    // tokens a panel of codes is multiplied with at once
 constexpr int kRowBlock = 2;      // query rows attention computes at once
 constexpr bool kWideDot = false;  // Dot() adds pairs in 16 bits: codes must stay below 128
 
@@ -33,7 +34,7 @@ inline V Pow2(V n) {  // n whole, in [-126, 127]
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
   return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
 }
-// Lanes i and i + 4 first, then halves of that: SumTree() in matmul.h adds in the same order.
+// Lanes i and i + 4 first, then halves of that: panels (simd/panel_matmul.h) add in the same order.
 inline float Sum(V v) {
   const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));

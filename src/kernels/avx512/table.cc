@@ -13,6 +13,7 @@ extern "C" const ac_kernel_table ac_kernels_avx512 = {
     .kv_layout = "rows",
     .row_block = kWidth,
     .query_block = kQueryBlock,
+    .rounds_attention = 0,
     .pack_form = PackForm,
     .pack_bytes = PackBytes,
     .pack = Pack,

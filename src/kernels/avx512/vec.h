@@ -9,7 +9,8 @@
 namespace {
 
 constexpr int kWidth = 16;       // floats in a vector; four times as many bytes
-constexpr int kTokenBlock = 8;   // tokens a weight panel is multiplied with at once
+constexpr int kTokenBlock = 8;   // tokens that products with float weights take at once
+constexpr int kPanelBlock = 12;  // tokens a panel of codes is multiplied with at once
 constexpr int kRowBlock = 4;     // query rows attention computes at once
 constexpr bool kWideDot = true;  // Dot() takes codes up to 255
 
@@ -30,7 +31,7 @@ inline V Fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }    // a * b + c
 inline V Fnma(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
 inline V Round(V a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT); }
 inline V Pow2(V n) { return _mm512_scalef_ps(_mm512_set1_ps(1.0f), n); }  // n whole
-// Lanes i and i + 8 first, then halves of that: SumTree() in matmul.h adds in the same order.
+// Lanes i and i + 8 first, then halves of that: panels (simd/panel_matmul.h) add in the same order.
 inline float Sum(V v) {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

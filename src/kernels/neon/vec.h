@@ -10,7 +10,8 @@
 namespace {
 
 constexpr int kWidth = 4;         // floats in a vector; four times as many bytes
-constexpr int kTokenBlock = 8;    // tokens a weight panel is multiplied with at once
+constexpr int kTokenBlock = 8;    // tokens that products with float weights take at once
+constexpr int kPanelBlock = 8;    // tokens a panel of codes is multiplied with at once
 constexpr int kRowBlock = 4;      // query rows attention computes at once
 constexpr bool kWideDot = false;  // Dot() takes both sides signed: codes must stay below 128
 
@@ -33,7 +34,7 @@ inline V Round(V a) { return vrndnq_f32(a); }
 inline V Pow2(V n) {  // n whole, in [-126, 127]
   return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23));
 }
-// Lanes i and i + 2 first, then these: SumTree() in code_matmul.h adds in the same order.
+// Lanes i and i + 2 first, then these: panels (simd/panel_matmul.h) add in the same order.
 inline float Sum(V v) {
   const float32x2_t half = vadd_f32(vget_low_f32(v), vget_high_f32(v));
   return vget_lane_f32(half, 0) + vget_lane_f32(half, 1);

@@ -7,6 +7,7 @@ extern "C" const ac_kernel_table ac_kernels_ref = {
     .kv_layout = "rows",
     .row_block = 8,
     .query_block = 16,
+    .rounds_attention = 0,
     .pack_form = PackForm,
     .pack_bytes = PackBytes,
     .pack = Pack,

@@ -2,20 +2,25 @@
 // rows lie in the lanes.
 #pragma once
 
-#include "kernels/simd/packed_input.h"
+#include "kernels/simd/panel_input.h"
 
 namespace {
 
+// kWidth rows, turned.
+struct Panel {
+  uint8_t* codes;  // [groups, group / 4, kWidth, 4]
+  float* factors;  // [groups, 2, kWidth]: scales, then minima
+};
+
 struct CodeScratch {
-  uint8_t* panel;       // [cols / 4, kWidth, 4] codes of kWidth rows, turned
-  float* panel_scales;  // [groups, kWidth]
-  float* panel_mins;    // [groups, kWidth]
-  uint8_t* codes;       // [kWidth, CodeStride] of the rows before they are turned
-  float* scales;        // [kWidth, groups]
-  float* mins;          // [kWidth, groups]
+  uint8_t* panels;  // PanelsAtOnce() of them
+  uint8_t* codes;   // [kWidth, CodeStride] of the rows before they are turned
+  float* scales;    // [kWidth, groups]
+  float* mins;      // [kWidth, groups]
   int64_t cols;
 
   UnpackedRow Row(int64_t r) const;
+  Panel PanelAt(int64_t i) const;
 };
 
 // Rows of a power of two bytes would all fall into the same few lines of the first cache.
@@ -26,25 +31,39 @@ inline UnpackedRow CodeScratch::Row(int64_t r) const {
   return {codes + r * CodeStride(cols), scales + r * groups, mins + r * groups};
 }
 
-inline CodeScratch CodeScratchOf(void* scratch, int64_t cols) {
+inline int64_t PanelBytes(int64_t cols) {
   const int64_t padded = PaddedCols(cols);
-  const int64_t groups = padded / 16;
+  return padded * kWidth + padded / 16 * 2 * kWidth * static_cast<int64_t>(sizeof(float));
+}
+
+// As many panels as stay in the second cache together with the inputs that pass by: those come from
+// further away and are read once for all of them.
+inline int64_t PanelsAtOnce(int64_t cols) {
+  constexpr int64_t kCacheBytes = 384 * 1024;
+  const int64_t fit = kCacheBytes / PanelBytes(cols);
+  return fit < 1 ? 1 : fit > 8 ? 8 : fit;
+}
+
+inline Panel CodeScratch::PanelAt(int64_t i) const {
+  uint8_t* const at = panels + i * PanelBytes(cols);
+  return {at, reinterpret_cast<float*>(at + PaddedCols(cols) * kWidth)};
+}
+
+inline CodeScratch CodeScratchOf(void* scratch, int64_t cols) {
+  const int64_t groups = PaddedCols(cols) / 16;
   CodeScratch s;
   s.cols = cols;
-  s.panel = static_cast<uint8_t*>(scratch);
-  s.panel_scales = reinterpret_cast<float*>(s.panel + padded * kWidth);
-  s.panel_mins = s.panel_scales + groups * kWidth;
-  s.scales = s.panel_mins + groups * kWidth;
+  s.panels = static_cast<uint8_t*>(scratch);
+  s.scales = reinterpret_cast<float*>(s.panels + PanelsAtOnce(cols) * PanelBytes(cols));
   s.mins = s.scales + groups * kWidth;
   s.codes = reinterpret_cast<uint8_t*>(s.mins + groups * kWidth);
   return s;
 }
 
 inline size_t CodeScratchBytes(int64_t cols) {
-  const int64_t padded = PaddedCols(cols);
-  const int64_t groups = padded / 16;
-  return static_cast<size_t>(padded * kWidth + CodeStride(cols) * kWidth +
-                             groups * 4 * kWidth * static_cast<int64_t>(sizeof(float)));
+  const int64_t groups = PaddedCols(cols) / 16;
+  return static_cast<size_t>(PanelsAtOnce(cols) * PanelBytes(cols) + CodeStride(cols) * kWidth +
+                             2 * groups * kWidth * static_cast<int64_t>(sizeof(float)));
 }
 
 // The row after the next: its bytes are on their way while this one is computed.
@@ -54,9 +73,10 @@ inline void PrefetchRow(const ac_matrix* w, int64_t row) {
   for (size_t at = 0; at < w->row_bytes; at += 64) __builtin_prefetch(data + at, 0, 2);
 }
 
-// kWidth rows of 4-byte words, `stride` bytes apart, turned: word c of row r to out[c][r]. Writes
+// kWidth rows of 4-byte words, `stride` bytes apart, turned: word c of all rows to place(c). Reads
 // whole tiles, up to kWidth - 1 words more than asked.
-inline void TurnWords(const void* rows, int64_t stride, int64_t words, void* out) {
+template <typename Place>
+inline void TurnWords(const void* rows, int64_t stride, int64_t words, Place place) {
   for (int64_t c = 0; c < words; c += kWidth) {
     V tile[kWidth];
     for (int r = 0; r < kWidth; ++r) {
@@ -64,15 +84,18 @@ inline void TurnWords(const void* rows, int64_t stride, int64_t words, void* out
       tile[r] = Load(reinterpret_cast<const float*>(from));
     }
     Transpose(tile);
-    float* to = static_cast<float*>(out) + c * kWidth;
-    for (int i = 0; i < kWidth; ++i) Store(to + i * kWidth, tile[i]);
+    for (int i = 0; i < kWidth && c + i < words; ++i) {
+      Store(reinterpret_cast<float*>(place(c + i)), tile[i]);
+    }
   }
 }
 
-// Rows [first, first + count) into the panel; missing rows are zeros.
-inline void TurnPanel(const ac_matrix* w, int64_t first, int64_t count, int group,
-                      const CodeScratch& s) {
-  const int64_t groups = w->cols / group;
+// Rows [first, first + count) into the panel, groups in the order of the walk; missing rows are
+// zeros.
+template <int kGroup>
+inline void TurnPanel(const ac_matrix* w, int64_t first, int64_t count, const Walk& walk,
+                      const CodeScratch& s, const Panel& panel) {
+  const int64_t groups = w->cols / kGroup;
   for (int64_t r = 0; r < kWidth; ++r) {
     const UnpackedRow row = s.Row(r);
     if (r < count) {
@@ -83,10 +106,14 @@ inline void TurnPanel(const ac_matrix* w, int64_t first, int64_t count, int grou
     memset(row.scales, 0, static_cast<size_t>(groups) * sizeof(float));
     memset(row.mins, 0, static_cast<size_t>(groups) * sizeof(float));
   }
+  TurnWords(s.codes, CodeStride(w->cols), w->cols / 4, [&](int64_t word) {
+    const int64_t in_group = word % (kGroup / 4);
+    return panel.codes + (walk.At(word / (kGroup / 4)) * kGroup + in_group * 4) * kWidth;
+  });
   const int64_t group_stride = PaddedCols(w->cols) / 16 * static_cast<int64_t>(sizeof(float));
-  TurnWords(s.codes, CodeStride(w->cols), w->cols / 4, s.panel);
-  TurnWords(s.scales, group_stride, groups, s.panel_scales);
-  TurnWords(s.mins, group_stride, groups, s.panel_mins);
+  const auto scales_at = [&](int64_t g) { return panel.factors + walk.At(g) * 2 * kWidth; };
+  TurnWords(s.scales, group_stride, groups, scales_at);
+  TurnWords(s.mins, group_stride, groups, [&](int64_t g) { return scales_at(g) + kWidth; });
 }
 
 }  // namespace

@@ -40,9 +40,10 @@ inline PackedRow RowOf(const void* packed, int64_t token, int64_t cols) {
           scales + padded / 8};
 }
 
-int PackForm(const ac_matrix* w, int64_t) {
-  if (GroupOf(w->type) == 0) return AC_PACK_NONE;
-  switch (w->type) {
+// Columns whose inputs are rounded together; 0 for weights that are not codes.
+inline int RoundingBlock(ac_quant_type type) {
+  if (GroupOf(type) == 0) return 0;
+  switch (type) {
     case AC_Q2_K:
     case AC_Q3_K:
     case AC_Q4_K:
@@ -55,13 +56,13 @@ int PackForm(const ac_matrix* w, int64_t) {
   }
 }
 
-size_t PackBytes(int, int64_t tokens, int64_t cols) {
-  return static_cast<size_t>(tokens * PackedRowBytes(cols));
-}
-
 inline void PackBlock(const float* x, int columns, int64_t first, PackedRow row) {
-  float max = 0;
-  for (int i = 0; i < columns; ++i) max = fmaxf(max, fabsf(x[i]));
+  V largest = Zero();
+  for (int i = 0; i < columns; i += kWidth) {
+    const V v = Load(x + i);
+    largest = Max(largest, Max(v, Sub(Zero(), v)));
+  }
+  const float max = MaxOf(largest);
   const float up = max >= AC_ROUND_MIN ? 127.0f / max : 0.0f;
   const float down = max >= AC_ROUND_MIN ? 1.0f / up : 0.0f;
   int8_t* bytes = row.bytes + first;
@@ -80,16 +81,18 @@ inline void PackBlock(const float* x, int columns, int64_t first, PackedRow row)
   }
 }
 
-void Pack(int form, const float* x, int64_t, int64_t cols, int64_t begin, int64_t end,
-          void* packed) {
+inline void PackColumns(int block, const float* x, int64_t first, PackedRow row) {
+  // Constant widths let the compiler unroll and vectorise.
+  if (block == 32) PackBlock(x, 32, first, row);
+  if (block == 256) PackBlock(x, 256, first, row);
+}
+
+// Tokens [begin, end) one after the other.
+void PackRows(int block, const float* x, int64_t cols, int64_t begin, int64_t end, void* packed) {
   for (int64_t t = begin; t < end; ++t) {
     const PackedRow row = RowOf(packed, t, cols);
     memset(row.bytes, 0, static_cast<size_t>(PackedRowBytes(cols)));
-    for (int64_t c = 0; c < cols; c += form) {
-      // Constant widths let the compiler unroll and vectorise.
-      if (form == 32) PackBlock(x + t * cols + c, 32, c, row);
-      if (form == 256) PackBlock(x + t * cols + c, 256, c, row);
-    }
+    for (int64_t c = 0; c < cols; c += block) PackColumns(block, x + t * cols + c, c, row);
   }
 }
 
