@@ -35,9 +35,10 @@ inline void ScaleRow(float* row, int64_t floats, V by) {
   for (int64_t i = 0; i < floats; i += kWidth) Store(row + i, Mul(Load(row + i), by));
 }
 
-inline void AddRow(const float* from, int64_t floats, V by, float* row) {
+// row = row * mine + from * theirs
+inline void JoinRow(const float* from, V theirs, V mine, int64_t floats, float* row) {
   for (int64_t i = 0; i < floats; i += kWidth) {
-    Store(row + i, Fma(Load(from + i), by, Load(row + i)));
+    Store(row + i, Fma(Load(from + i), theirs, Mul(Load(row + i), mine)));
   }
 }
 
@@ -49,10 +50,8 @@ inline void JoinPairRows(const ac_kv_view& kv, int64_t rows, const PairRows& lat
     const float reference = fmaxf(state.reference[r], later.reference[r]);
     const V mine = Pow2(Set1(state.reference[r] - reference));
     const V theirs = Pow2(Set1(later.reference[r] - reference));
-    ScaleRow(state.sums + r * dim, dim, mine);
-    ScaleRow(state.totals + r * kWidth, kWidth, mine);
-    AddRow(later.sums + r * dim, dim, theirs, state.sums + r * dim);
-    AddRow(later.totals + r * kWidth, kWidth, theirs, state.totals + r * kWidth);
+    JoinRow(later.sums + r * dim, theirs, mine, dim, state.sums + r * dim);
+    JoinRow(later.totals + r * kWidth, theirs, mine, kWidth, state.totals + r * kWidth);
     state.reference[r] = reference;
   }
 }
