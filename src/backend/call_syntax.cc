@@ -77,6 +77,12 @@ void CallSyntax::AddMark(std::string_view text, Piece then, FreeTextOptions* int
   }
 }
 
+ProseMark CallSyntax::MarkIn(std::string_view text, Piece then) const {
+  const int32_t token = vocabulary_.FindSpecial(text);
+  const bool as_text = token == tokenizer::kNoToken;
+  return {as_text ? std::string(text) : std::string(), token, std::move(then)};
+}
+
 std::string_view CallSyntax::Opener() const {
   switch (options_.family) {
     case Family::kMistral:
@@ -202,36 +208,21 @@ Piece CallSyntax::Calls(const std::vector<CallableTool>& tools) const {
 Piece CallSyntax::TextThenCalls(const std::vector<CallableTool>& tools) const {
   if (options_.family == Family::kHarmony) return Harmony(tools, true, nullptr);
   if (options_.family == Family::kLlama3) return Llama(tools);
-  return [=, *this](ProgramBuilder& b, Pc next) {
-    const Pc text = b.Forward();
-    FreeTextOptions free;
-    free.may_stop = true;
-    free.special_tokens = true;
-    AddMark(Opener(), tools.empty() ? Piece() : AfterOpener(tools), &free);
-    // What stands in a thinking block is no call.
-    AddMark(kThinkOpen, Sequence({Thinking(), GoTo(text)}), &free);
-    b.Resolve(text, {FreeText(std::move(free))(b, next)});
-    return text;
-  };
+  ProseOptions prose;
+  prose.call = MarkIn(Opener(), tools.empty() ? Piece() : AfterOpener(tools));
+  prose.think = MarkIn(kThinkOpen, Thinking());  // what stands in a thinking block is no call
+  return Prose(std::move(prose));
 }
 
 // Llama's calls have no opener of their own: a reply that begins with a brace is one.
 Piece CallSyntax::Llama(const std::vector<CallableTool>& tools) const {
   return [=, *this](ProgramBuilder& b, Pc next) {
     const Piece calls = tools.empty() ? Piece() : AfterOpener(tools);
-    FreeTextOptions free;
-    free.may_stop = true;
-    free.special_tokens = true;
-    AddMark(Opener(), calls, &free);
-    const Pc text = FreeText(free)(b, next);
-    grammar::ByteSet first;
-    first.set();
-    for (const char c : {'{', ' ', '\t', '\n', '\r'}) first.reset(static_cast<uint8_t>(c));
-    std::vector<Pc> ways = {next, b.Bytes(first, text), b.AnyToken(text)};
-    if (calls) {
-      ways.push_back(calls(b, next));
-      ways.push_back(Sequence({Mark(Opener()), calls})(b, next));
-    }
+    ProseOptions prose;
+    prose.call = MarkIn(Opener(), calls);
+    for (const char c : {'{', ' ', '\t', '\n', '\r'}) prose.not_first.set(static_cast<uint8_t>(c));
+    std::vector<Pc> ways = {Prose(std::move(prose))(b, next)};
+    if (calls) ways.push_back(calls(b, next));
     return b.Split(std::move(ways));
   };
 }

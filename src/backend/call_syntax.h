@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/prose.h"
 #include "grammar/free_text.h"
 #include "grammar/json_schema.h"
 #include "grammar/program.h"
@@ -56,6 +57,7 @@ class CallSyntax {
   // A piece of syntax that is a special token in some vocabularies and text in others.
   grammar::Piece Mark(std::string_view text) const;
   void AddMark(std::string_view text, grammar::Piece then, grammar::FreeTextOptions* into) const;
+  ProseMark MarkIn(std::string_view text, grammar::Piece then) const;
   std::string_view Opener() const;
   // After the opener: the first call and, if allowed, more.
   grammar::Piece AfterOpener(const std::vector<CallableTool>& tools) const;

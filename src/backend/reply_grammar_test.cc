@@ -183,6 +183,41 @@ TEST_P(ReplyGrammarTest, AutoLeavesTextFreeUntilACallBegins) {
   EXPECT_FALSE(Allows(unknown, false)) << unknown;
 }
 
+TEST_P(ReplyGrammarTest, AutoLeavesQuotedCallsFree) {
+  if (GetParam() == Family::kHarmony) return;  // its calls are messages of their own
+  request_.tool_choice.kind = ToolChoice::Kind::kAuto;
+  const auto render = [](const std::string& name) {
+    const std::vector<chat::ToolUse> calls = {
+        {.id = "1", .name = name, .input = R"({"file_path":"/src/a.cc"})"}};
+    return toolcall::RenderCalls(GetParam(), calls);
+  };
+  const std::string opener = GetParam() == Family::kLlama3    ? "<|python_tag|>"
+                             : GetParam() == Family::kMistral ? "[TOOL_CALLS]"
+                             : GetParam() == Family::kDeepSeek
+                                 ? render("Nope").substr(0, render("Nope").find('>') + 1)
+                                 : "<tool_call>";
+  const std::string nonsense = opener + " is what begins a call";
+  for (const std::string& quoted :
+       {"I write `" + nonsense + "` first.", "The tag \"" + nonsense + "\", as they say.",
+        "Der Anfang \xE2\x80\x9E" + nonsense + "\xE2\x80\x9C.", "So:\n```\n" + nonsense + "\n```\n",
+        "So:\n```xml\n" + render("Nope") + "\n```\nDone.", "~~~\n" + nonsense}) {
+    EXPECT_TRUE(Allows(quoted)) << quoted;
+    const ParsedReply parsed = Parse(GetParam(), request_.tools, quoted);
+    EXPECT_TRUE(parsed.calls.empty()) << quoted;
+    EXPECT_EQ(parsed.text.find("begins a call"), quoted.find("begins a call"))
+        << "all of it is told";
+  }
+  // Behind an example that is over, a call is one again.
+  for (const std::string& before :
+       {std::string(), std::string("As `this` shows:\n"), std::string("```\ncode\n```\n"),
+        std::string("He said \"no\".\n"), std::string("so ")}) {
+    EXPECT_FALSE(Allows(before + nonsense, false)) << before;
+    if (GetParam() == Family::kLlama3) continue;  // calls only at the reply's beginning
+    EXPECT_TRUE(Allows(before + render("Read"))) << before;
+    EXPECT_FALSE(Allows(before + render("Nope"), false)) << before;
+  }
+}
+
 TEST_P(ReplyGrammarTest, NoneForbidsTheBeginningOfACall) {
   request_.tool_choice.kind = ToolChoice::Kind::kNone;
   const std::vector<chat::ToolUse> calls = {

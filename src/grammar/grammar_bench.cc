@@ -31,28 +31,12 @@ std::shared_ptr<const Vocabulary> RealVocabulary() {
   return vocabulary;
 }
 
-// The ids of the real one mean the same here.
-std::unique_ptr<tokenizer::Tokenizer> MakeLargeTokenizer(const tokenizer::Tokenizer& real) {
-  constexpr int32_t kTokens = 248'000;
-  tokenizer::Spec spec;
-  for (int32_t id = 0; id < real.vocab_size(); ++id) {
-    const std::string bytes(real.TokenBytes(id));
-    if (bytes.size() == 1) spec.byte_ids[static_cast<uint8_t>(bytes[0])] = id;
-    spec.tokens.push_back({.bytes = bytes, .type = real.type(id)});
-  }
-  for (int32_t i = 0; static_cast<int32_t>(spec.tokens.size()) < kTokens; ++i) {
-    spec.tokens.push_back({.bytes = std::string(real.TokenBytes(300 + i % 5000)) +
-                                    std::string(real.TokenBytes(300 + i * 7 % 50'000))});
-  }
-  auto made = tokenizer::Tokenizer::Create(std::move(spec));
-  return made.ok() ? std::move(made).value() : nullptr;
-}
-
 std::shared_ptr<const Vocabulary> LargeVocabulary() {
   if (RealTokenizer() == nullptr) return nullptr;
-  static const auto tokenizer = MakeLargeTokenizer(*RealTokenizer());
-  if (tokenizer == nullptr) return nullptr;
-  static const auto vocabulary = std::make_shared<const Vocabulary>(*tokenizer);
+  // The ids of the real one mean the same here.
+  static const auto tokenizer = ac::testing::EnlargeVocab(*RealTokenizer(), 248'000);
+  if (!tokenizer.ok()) return nullptr;
+  static const auto vocabulary = std::make_shared<const Vocabulary>(**tokenizer);
   return vocabulary;
 }
 

@@ -10,7 +10,7 @@
 #include "toolcall/internal/body.h"
 #include "toolcall/internal/deepseek_marks.h"
 #include "toolcall/internal/parsers.h"
-#include "toolcall/internal/place.h"
+#include "toolcall/place.h"
 
 namespace ac::toolcall::internal {
 namespace {
