@@ -256,12 +256,16 @@ void Engine::Admit() {
   while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running) {
     BringNextToFront();
     Sequence& sequence = *waiting_.front();
+    // One that was sent back waits for its memory, and those behind it with it: else they would
+    // take what it waits for.
+    if (sequence.preempted && !cache_->HasRoomFor(sequence, running_)) break;
     const bool alone = running_.empty() && waiting_.size() == 1 && not_yet.empty();
     if (!cache_->Prepare(sequence, running_, alone)) {
       not_yet.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
       continue;
     }
+    sequence.preempted = false;
     // While pages arrive, what the cache gives is not known.
     if (!sequence.arriving) Start(sequence);
     running_.push_back(std::move(waiting_.front()));
@@ -311,9 +315,11 @@ bool Engine::ReservePages(std::vector<PlannedChunk>* plan) {
   return !plan->empty();
 }
 
-// Sends a running sequence back to the queue. What it computed stays in the cache as long as there
-// is room, so it usually comes back without computing everything again.
+// Sends a running sequence back to the queue until there is room for all of it. What it computed
+// stays in the cache and goes to the disk tier, so it usually comes back without computing
+// everything again.
 void Engine::Preempt(Sequence& sequence) {
+  sequence.preempted = true;
   cache_->Publish(sequence, /*finished=*/true);
   cache_->Release(sequence);
   const auto it = std::find_if(running_.begin(), running_.end(),

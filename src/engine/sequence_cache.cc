@@ -96,6 +96,20 @@ bool SequenceCache::Prepare(Sequence& sequence, const SequenceList& running, boo
   return true;
 }
 
+bool SequenceCache::HasRoomFor(const Sequence& sequence, const SequenceList& running) const {
+  if (running.empty()) return true;
+  std::vector<bool> held(static_cast<size_t>(pool_.total_pages()), false);
+  int64_t free = pool_.total_pages();
+  for (const auto& other : running) {
+    for (const kv::PageId page : other->pages) {
+      if (!held[static_cast<size_t>(page)]) --free;
+      held[static_cast<size_t>(page)] = true;
+    }
+  }
+  const auto growing = static_cast<int64_t>(running.size());
+  return free >= PagesFor(sequence.known(), pool_.layout().page_tokens) + 1 + growing;
+}
+
 bool SequenceCache::FinishArrival(Sequence& sequence) {
   sequence.restore->restore->Wait();
   sequence.arriving = false;

@@ -59,7 +59,8 @@ struct Sequence {
   bool arriving = false;                    // into `pages`, while it runs: for one step
   Nanos twin_since{0};  // not zero: waits for a sequence that computes the same beginning
 
-  bool started = false;  // OnStart was called
+  bool started = false;    // OnStart was called
+  bool preempted = false;  // waits until its memory is there again
   bool finished = false;
   FinishInfo info;
   Nanos submitted{0};

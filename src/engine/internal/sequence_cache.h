@@ -57,6 +57,9 @@ class SequenceCache {
   // report. `alone`: the engine has nothing else to do. Then the sequence need not wait for the
   // disk: it is given pages that are still arriving, for one step (docs/adr/0038).
   bool Prepare(Sequence& sequence, const SequenceList& running, bool alone);
+  // Whether all that the sequence knows fits beside the running ones, and each of these may grow.
+  // Always when nothing runs: waiting would not help.
+  bool HasRoomFor(const Sequence& sequence, const SequenceList& running) const;
   // After the step of a sequence whose pages were arriving: waits for them, keeps what is good and
   // fills in the report. False: not all came, and what the step computed is of no use.
   bool FinishArrival(Sequence& sequence);
