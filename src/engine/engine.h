@@ -80,7 +80,7 @@ class Engine {
   void SampleChunk(Sequence& sequence, const PlannedChunk& chunk, std::span<const float> logits);
   // The usable tokens that the sequence's constraint allows now; valid until the next call.
   std::span<const uint64_t> AllowedTokens(const Sequence& sequence);
-  void CountGuesses(int computed, int right);
+  void CountGuesses(const Sequence& sequence, int computed, int64_t first);
   void AcceptToken(Sequence& sequence, const SampledToken& sampled);
   void AcceptForcedTokens(Sequence& sequence);
 

@@ -10,6 +10,9 @@ std::vector<double> StepBounds() {
   return {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 3, 10};
 }
 
+// Of guesses: the conversation's own text, the draft model.
+constexpr const char* kSources[] = {"text", "model"};
+
 constexpr const char* kReasons[] = {"end",     "stop_string", "max_tokens",
                                     "context", "cancelled",   "failed"};
 
@@ -33,8 +36,13 @@ EngineMetrics::EngineMetrics(obs::Metrics* metrics) {
   prompt_tokens_ = counter("prompt_tokens", "Prompt tokens of finished requests.");
   cached_tokens_ = counter("cached_tokens", "Of these, found in the cache.");
   output_tokens_ = counter("output_tokens", "Tokens generated.");
-  guessed_ = counter("guessed_tokens", "Guessed tokens computed by speculation.");
-  guessed_right_ = counter("guessed_right_tokens", "Of these, accepted.");
+  for (size_t i = 0; i < std::size(kSources); ++i) {
+    const obs::Labels source = {{"source", kSources[i]}};
+    guessed_[i] = metrics->GetCounter("anyclaude_engine_guessed_tokens_total",
+                                      "Guessed tokens computed by speculation.", source);
+    guessed_right_[i] = metrics->GetCounter("anyclaude_engine_guessed_right_tokens_total",
+                                            "Of these, accepted.", source);
+  }
   preemptions_ = counter("preemptions", "Requests sent back to the queue for lack of memory.");
   refused_ = counter("refused_requests", "Requests refused because the queue was full.");
   for (size_t i = 0; i < std::size(kReasons); ++i) {
@@ -76,10 +84,10 @@ void EngineMetrics::Set(const Levels& levels) const {
   pages_cached_.Set(static_cast<double>(levels.pages_cached));
 }
 
-void EngineMetrics::Guesses(int computed, int right) const {
+void EngineMetrics::Guesses(speculation::Draft::Source source, int computed, int right) const {
   if (computed == 0) return;
-  guessed_.Add(computed);
-  guessed_right_.Add(right);
+  guessed_[static_cast<size_t>(source)].Add(computed);
+  guessed_right_[static_cast<size_t>(source)].Add(right);
 }
 
 void EngineMetrics::Finished(const FinishInfo& info) const {

@@ -22,7 +22,9 @@ struct EngineStats {
   uint64_t preemptions = 0;
   uint64_t guessed_tokens = 0;  // computed by speculation
   uint64_t guessed_right = 0;   // of these, accepted
-  int64_t retry_after_s = 1;    // when a refused client may find a place
+  uint64_t drafted_tokens = 0;  // of the guessed ones, those of the draft model
+  uint64_t drafted_right = 0;
+  int64_t retry_after_s = 1;  // when a refused client may find a place
 };
 
 }  // namespace ac::engine

@@ -150,7 +150,7 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<con
   // The prompt's full pages are complete now: another request may share them at once.
   if (!sequence.prompt_done()) cache_->Publish(sequence, /*finished=*/false);
   SampleChunk(sequence, chunk, logits);
-  CountGuesses(chunk.drafted, static_cast<int>(sequence.computed - chunk.begin) - 1);
+  CountGuesses(sequence, chunk.drafted, known);
   speculator_.Judge(sequence, known);
 }
 
@@ -206,12 +206,21 @@ void Engine::AcceptForcedTokens(Sequence& sequence) {
   }
 }
 
-void Engine::CountGuesses(int computed, int right) {
+// `computed` guesses of the tokens from `first` on; the sequence may have ended with them.
+void Engine::CountGuesses(const Sequence& sequence, int computed, int64_t first) {
   if (computed == 0) return;
-  metrics_.Guesses(computed, right);
+  const auto& guesses = sequence.draft.guesses;
+  const auto source = sequence.draft.source;
+  const auto said = std::span(sequence.tokens).subspan(static_cast<size_t>(first));
+  const auto end = guesses.begin() + std::min<std::ptrdiff_t>(computed, std::ssize(said));
+  const auto right = std::mismatch(guesses.begin(), end, said.begin()).first - guesses.begin();
+  metrics_.Guesses(source, computed, static_cast<int>(right));
   MutexLock lock(mutex_);
   stats_.guessed_tokens += static_cast<uint64_t>(computed);
   stats_.guessed_right += static_cast<uint64_t>(right);
+  if (source != speculation::Draft::Source::kModel) return;
+  stats_.drafted_tokens += static_cast<uint64_t>(computed);
+  stats_.drafted_right += static_cast<uint64_t>(right);
 }
 
 void Engine::AcceptToken(Sequence& sequence, const SampledToken& sampled) {
