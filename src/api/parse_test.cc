@@ -66,6 +66,8 @@ TEST(Parse, ValidationNamesTheFieldsPath) {
        "messages.0.tool_calls.0.function.name: field required"},
       {Endpoint::kChatCompletions, head + R"({"role":"user","content":"a"}],"n":0})",
        "n: 0 is not between 1 and 128"},
+      {Endpoint::kChatCompletions, head + R"({"role":"user","content":"a"}],"n":129})",
+       "n: 129 is not between 1 and 128"},
       {Endpoint::kChatCompletions, head + R"({"role":"user","content":"a"}],"logit_bias":{"a":1}})",
        "logit_bias.a: expected a token id"},
       {Endpoint::kChatCompletions,

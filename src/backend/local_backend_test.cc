@@ -102,11 +102,14 @@ chat::PromptFacts FactsOf(const std::vector<chat::ChatEvent>& events) {
 
 class LocalBackendTest : public ::testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { Start({}); }
+  void Start(const engine::EngineOptions& options) {
+    backend_.reset();
+    engine_.reset();  // the model serves one engine at a time
     auto pool = kv::PagePool::Create(ToyModel::Layout(), 1024);
     ASSERT_TRUE(pool.ok());
-    engine_ = std::make_unique<engine::Engine>(model_, *tokenizer_, std::move(pool).value(),
-                                               engine::EngineOptions{});
+    engine_ =
+        std::make_unique<engine::Engine>(model_, *tokenizer_, std::move(pool).value(), options);
     auto prompts = prompt::PromptBuilder::Create(*tokenizer_, "", "");
     ASSERT_TRUE(prompts.ok()) << prompts.status();
     backend_ = std::make_unique<LocalBackend>(*engine_, *tokenizer_, std::move(prompts).value(),
@@ -221,6 +224,51 @@ TEST_F(LocalBackendTest, SeveralRepliesToOnePromptShareOneMessage) {
   ASSERT_TRUE(reply.complete);
   EXPECT_EQ(reply.choices.size(), 3u);
   EXPECT_EQ(reply.usage.output_tokens, 36);
+}
+
+TEST_F(LocalBackendTest, MoreRepliesThanTheBatchTakesWaitForTheirTurn) {
+  Start({.max_running = 4});
+  chat::ChatRequest request = Ask("hello");
+  request.n = 30;
+  const chat::Reply reply = Run(request)->reply();
+  ASSERT_TRUE(reply.complete) << reply.error;
+  EXPECT_EQ(reply.choices.size(), 30u);
+  EXPECT_EQ(reply.usage.output_tokens, 30 * 12);
+}
+
+TEST_F(LocalBackendTest, MoreRepliesThanTheQueueTakesAreRefusedWholeAndHarmNobody) {
+  Start({.max_running = 4, .max_queued = 8});
+  Gate gate;
+  model_.on_forward = [&](std::span<const model::Chunk>) { return gate.Pass(); };
+  chat::ChatRequest request = Ask("hello");
+  request.n = 30;
+  const auto sink = Run(request);
+  gate.Open();
+  EXPECT_EQ(sink->reply().error.code(), Code::kOverloaded) << sink->reply().error;
+  // A whole turn of the engine lies between two checks: it takes the cancelled ones out.
+  EXPECT_TRUE(engine_->CheckIntegrity().ok());
+  EXPECT_TRUE(engine_->CheckIntegrity().ok());
+  const chat::Reply next = Run(Ask("hello"))->reply();
+  EXPECT_TRUE(next.complete) << next.error;
+  EXPECT_TRUE(engine_->CheckIntegrity().ok());
+}
+
+TEST_F(LocalBackendTest, WhatACallsGrammarLeavesNoChoiceAboutCostsNoForwardPass) {
+  chat::ChatRequest request = Ask("hello");
+  request.max_tokens = 400;
+  request.tools = {{.name = "set_the_direction",
+                    .description = "",
+                    .input_schema = R"({"type":"object","properties":{"direction":{"enum":)"
+                                    R"(["to the left","to the right"]}},)"
+                                    R"("required":["direction"],"additionalProperties":false})"}};
+  request.tool_choice.kind = chat::ToolChoice::Kind::kAny;
+  request.tool_choice.parallel = false;
+  request.sampling.logit_bias = {{'h', -1000}};  // no <think>
+  const chat::Reply reply = Run(request)->reply();
+  ASSERT_TRUE(reply.complete) << reply.error;
+  EXPECT_EQ(reply.choices[0].stop_reason, chat::StopReason::kToolUse);
+  EXPECT_GT(reply.usage.output_tokens, 80);
+  EXPECT_LT(2 * model_.steps, reply.usage.output_tokens);
 }
 
 TEST_F(LocalBackendTest, RawPromptsAreNotTemplated) {

@@ -1,8 +1,10 @@
-// The engine over a synthetic model of a real shape: speculation, and streams beside long prompts.
+// The engine over a synthetic model of a real shape: many sequences, speculation, grammars, and
+// streams beside long prompts.
 //
 // Weights are random, so a replay decides what the model says: every forward pass is computed in
 // full, then the logits of the next scripted token win. Each benchmark measures both sides in one
-// run, in turn, and reports their ratio. AC_BENCH_SHAPE, AC_BENCH_QUANT, AC_BENCH_DRAFT_SHAPE and
+// run, in turn, and reports the median of their ratios; it takes about a minute on two cores.
+// AC_BENCH_SHAPE, AC_BENCH_LAYERS (only the first so many), AC_BENCH_QUANT and
 // AC_BENCH_PROMPT_TOKENS choose other sizes.
 #include <benchmark/benchmark.h>
 
@@ -29,13 +31,17 @@ std::string Setting(const char* name, const char* otherwise) {
   return value == nullptr ? otherwise : value;
 }
 
-std::unique_ptr<LoadedModel> OpenShape(const std::string& shape) {
+// `layers`: only the first so many; 0: all.
+std::unique_ptr<LoadedModel> OpenShape(
+    int layers = std::atoi(Setting("AC_BENCH_LAYERS", "0").c_str())) {
+  const std::string shape = Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b");
   const std::string quant = Setting("AC_BENCH_QUANT", "q4_0");
-  const std::string path = "/tmp/anyclaude-bench-" + shape + "-" + quant + ".gguf";
+  const std::string path = "/tmp/anyclaude-bench-" + shape + "-" + quant +
+                           (layers > 0 ? "-" + std::to_string(layers) : "") + ".gguf";
   const auto recipe = weights::RecipeByName(quant);
   if (!recipe) return nullptr;
   if (!FileSystem::Real().Exists(path) &&
-      !weights::Synthesize({shape, *recipe, 1}, path, FileSystem::Real(), {}).ok()) {
+      !weights::Synthesize({shape, *recipe, 1, layers}, path, FileSystem::Real(), {}).ok()) {
     return nullptr;
   }
   auto loaded = LoadedModel::Load(path, {});
@@ -104,7 +110,7 @@ double Median(std::vector<double> values) {
 // Decodes one scripted answer with and without speculation.
 void Compare(benchmark::State& state, const Replay::Script& script,
              const std::vector<TokenId>& prompt, int64_t answer, LoadedModel* draft) {
-  const auto loaded = OpenShape(Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b"));
+  const auto loaded = OpenShape();
   if (loaded == nullptr) return state.SkipWithError("no model");
   Replay model(*loaded, script);
   const auto tokens = static_cast<int64_t>(prompt.size()) + answer + 64;
@@ -133,7 +139,7 @@ void Compare(benchmark::State& state, const Replay::Script& script,
                                     std::max(1.0, static_cast<double>(stats.guessed_tokens));
 }
 
-constexpr int64_t kFile = 1500;
+constexpr int64_t kFile = 400;
 
 // A file in context, an answer that is the file with an edit every 60 tokens.
 void EditReplay(benchmark::State& state) {
@@ -145,24 +151,24 @@ void EditReplay(benchmark::State& state) {
     const int64_t i = position - start;
     return i % 60 >= 55 ? Noise(1'000'000 + i) : Noise(i % kFile);
   };
-  Compare(state, script, prompt, 600, nullptr);
+  Compare(state, script, prompt, 240, nullptr);
 }
 
 void NothingRepeats(benchmark::State& state) {
   std::vector<TokenId> prompt;
   for (int64_t i = 0; i < kFile; ++i) prompt.push_back(Noise(i));
   Compare(
-      state, [](int64_t position) { return Noise(position); }, prompt, 400, nullptr);
+      state, [](int64_t position) { return Noise(position); }, prompt, 120, nullptr);
 }
 
 // A draft model that is never right: it must get out of the way.
 void UselessDraft(benchmark::State& state) {
-  const auto draft = OpenShape(Setting("AC_BENCH_DRAFT_SHAPE", "qwen2.5-coder-0.5b"));
+  const auto draft = OpenShape(/*layers=*/1);
   if (draft == nullptr) return state.SkipWithError("no draft model");
   std::vector<TokenId> prompt;
   for (int64_t i = 0; i < kFile; ++i) prompt.push_back(Noise(i));
   Compare(
-      state, [](int64_t position) { return Noise(position); }, prompt, 400, draft.get());
+      state, [](int64_t position) { return Noise(position); }, prompt, 240, draft.get());
 }
 
 // Holds a reply to a grammar, as the backend does, without forced text.
@@ -181,7 +187,7 @@ class Held : public TokenConstraint {
 
 // Decode inside a call's arguments beside free text. The arguments never end.
 void InsideACall(benchmark::State& state) {
-  const auto loaded = OpenShape(Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b"));
+  const auto loaded = OpenShape();
   if (loaded == nullptr) return state.SkipWithError("no model");
   const auto schema =
       json::Parse(R"({"type":"object","properties":{"text":{"type":"string","minLength":90000}},)"
@@ -198,7 +204,8 @@ void InsideACall(benchmark::State& state) {
   // What is said does not matter here, so that both sides compute the same.
   Engine engine(*loaded, loaded->tokenizer(), Pages(*loaded, 4000),
                 {.speculation = Speculation::kOff});
-  GenerateRequest free = Ask({1, 2, 3, 4, 5}, 200);
+  constexpr int64_t kTokens = 80;
+  GenerateRequest free = Ask({1, 2, 3, 4, 5}, kTokens);
   GenerateRequest call = free;
   call.constraint = held;
   std::vector<double> free_s, call_s, ratios;
@@ -208,8 +215,8 @@ void InsideACall(benchmark::State& state) {
     call_s.push_back(DecodeSeconds(engine, call));
     ratios.push_back(call_s.back() / free_s.back());
   }
-  state.counters["free_ms_per_token"] = Median(free_s) / 199 * 1e3;
-  state.counters["call_ms_per_token"] = Median(call_s) / 199 * 1e3;
+  state.counters["free_ms_per_token"] = Median(free_s) / (kTokens - 1) * 1e3;
+  state.counters["call_ms_per_token"] = Median(call_s) / (kTokens - 1) * 1e3;
   state.counters["call_over_free"] = Median(ratios);
 }
 
@@ -239,9 +246,9 @@ double PrefillSeconds(Engine& engine, std::vector<TokenId> prompt) {
 
 // The gaps of a stream while a cold prompt is read beside it, and what the stream costs the prompt.
 void StreamBesideAPrompt(benchmark::State& state) {
-  const auto loaded = OpenShape(Setting("AC_BENCH_SHAPE", "qwen2.5-coder-0.5b"));
+  const auto loaded = OpenShape();
   if (loaded == nullptr) return state.SkipWithError("no model");
-  const int64_t tokens = std::atoll(Setting("AC_BENCH_PROMPT_TOKENS", "8000").c_str());
+  const int64_t tokens = std::atoll(Setting("AC_BENCH_PROMPT_TOKENS", "4000").c_str());
   Replay model(*loaded, Noise);
   for (auto _ : state) {
     Engine engine(model, loaded->tokenizer(), Pages(*loaded, 2 * tokens + 40'000), {});
@@ -275,10 +282,44 @@ void StreamBesideAPrompt(benchmark::State& state) {
   }
 }
 
-BENCHMARK(EditReplay)->Iterations(5)->Unit(benchmark::kSecond)->UseRealTime();
-BENCHMARK(NothingRepeats)->Iterations(5)->Unit(benchmark::kSecond)->UseRealTime();
+// Short conversations that decode together against one alone.
+void ManyShort(benchmark::State& state) {
+  const auto loaded = OpenShape();
+  if (loaded == nullptr) return state.SkipWithError("no model");
+  const auto sequences = state.range(0);
+  constexpr int64_t kTokens = 48;
+  Engine engine(*loaded, loaded->tokenizer(), Pages(*loaded, sequences * 512),
+                {.prefix_cache = false, .speculation = Speculation::kOff});
+  const auto seconds = [&](int64_t count) {
+    std::vector<std::shared_ptr<CollectingSink>> sinks;
+    const double begin = Seconds(Clock::Real().Now());
+    for (int64_t i = 0; i < count; ++i) {
+      sinks.push_back(std::make_shared<CollectingSink>());
+      if (!engine.Submit(Ask(ColdPrompt(8, i), kTokens), sinks.back()).ok()) return 0.0;
+    }
+    for (const auto& sink : sinks) {
+      for (int i = 0; i < 10 && !sink->Wait(); ++i) {
+      }
+    }
+    return Seconds(Clock::Real().Now()) - begin;
+  };
+  std::vector<double> one, many, ratios;
+  (void)seconds(1);
+  for (auto _ : state) {
+    one.push_back(seconds(1));
+    many.push_back(seconds(sequences));
+    ratios.push_back(static_cast<double>(sequences) * one.back() / many.back());
+  }
+  state.counters["one_tok/s"] = static_cast<double>(kTokens) / Median(one);
+  state.counters["all_tok/s"] = static_cast<double>(sequences * kTokens) / Median(many);
+  state.counters["times"] = Median(ratios);
+}
+
+BENCHMARK(ManyShort)->Arg(8)->Iterations(7)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(EditReplay)->Iterations(3)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(NothingRepeats)->Iterations(7)->Unit(benchmark::kSecond)->UseRealTime();
 BENCHMARK(UselessDraft)->Iterations(3)->Unit(benchmark::kSecond)->UseRealTime();
-BENCHMARK(InsideACall)->Iterations(7)->Unit(benchmark::kSecond)->UseRealTime();
+BENCHMARK(InsideACall)->Iterations(9)->Unit(benchmark::kSecond)->UseRealTime();
 BENCHMARK(StreamBesideAPrompt)->Iterations(1)->Unit(benchmark::kSecond)->UseRealTime();
 
 }  // namespace

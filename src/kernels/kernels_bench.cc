@@ -2,6 +2,7 @@
 // CPU time, so that a busy machine disturbs them less.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -13,7 +14,6 @@
 namespace ac::kernels {
 namespace {
 
-constexpr int64_t kCols = 4096;
 constexpr int64_t kRows = 4096;
 
 std::vector<float> Random(int64_t n) {
@@ -26,21 +26,23 @@ std::vector<float> Random(int64_t n) {
 
 void MatMul(benchmark::State& state, const ac_kernel_table* table, ac_quant_type type) {
   const int64_t tokens = state.range(0);
-  const size_t row_bytes = quant::RowBytes(type, kCols).value();
+  const int64_t cols = state.range(1);
+  const size_t row_bytes = quant::RowBytes(type, cols).value();
   std::vector<unsigned char> bytes(static_cast<size_t>(kRows) * row_bytes);
-  const auto row = Random(kCols);
-  for (int64_t r = 0; r < kRows; ++r) {
-    (void)quant::QuantizeRow(type, row.data(), kCols, &bytes[static_cast<size_t>(r) * row_bytes]);
+  const auto row = Random(cols);
+  (void)quant::QuantizeRow(type, row.data(), cols, bytes.data());
+  for (size_t at = row_bytes; at < bytes.size(); at += row_bytes) {
+    std::copy_n(bytes.begin(), row_bytes, bytes.begin() + static_cast<std::ptrdiff_t>(at));
   }
   ac_matrix weights = {};
   weights.type = type;
   weights.rows = kRows;
-  weights.cols = kCols;
+  weights.cols = cols;
   weights.data = bytes.data();
   weights.row_bytes = row_bytes;
   cpu::ThreadPool pool(cpu::ThreadPool::Options{.threads = 1});
   Kernels kernels(*table, pool);
-  const auto x = Random(tokens * kCols);
+  const auto x = Random(tokens * cols);
   std::vector<float> out(static_cast<size_t>(tokens * kRows));
   const Product product{x.data(), tokens, &weights, nullptr, out.data(), 0};
   for (auto _ : state) {
@@ -49,7 +51,7 @@ void MatMul(benchmark::State& state, const ac_kernel_table* table, ac_quant_type
   }
   const auto runs = static_cast<double>(state.iterations());
   state.counters["GFLOP/s"] = benchmark::Counter(
-      runs * 2e-9 * static_cast<double>(tokens * kRows * kCols), benchmark::Counter::kIsRate);
+      runs * 2e-9 * static_cast<double>(tokens * kRows * cols), benchmark::Counter::kIsRate);
   state.counters["GB/s"] = benchmark::Counter(runs * 1e-9 * static_cast<double>(bytes.size()),
                                               benchmark::Counter::kIsRate);
 }
@@ -98,8 +100,7 @@ const bool registered = [] {
       benchmark::RegisterBenchmark(
           ("matmul" + suffix + "/" + std::string(quant::InfoOf(type).name)).c_str(),
           [=](benchmark::State& state) { MatMul(state, table, type); })
-          ->Arg(1)
-          ->Arg(256)
+          ->ArgsProduct({{1, 2, 3, 4, 6, 8, 12, 16, 32, 256}, {4096}})
           ->Unit(benchmark::kMillisecond);
     }
     benchmark::RegisterBenchmark(("attention" + suffix).c_str(),

@@ -114,6 +114,33 @@ TEST_P(TablesTest, AProductHasTheSameBitsAloneAndAmongOthers) {
   }
 }
 
+// Counts at which loops change, over rows of several tiles whose last one is not full.
+TEST_P(TablesTest, AHandfulOfTokensHasTheBitsOfOneOverWideRows) {
+  std::mt19937 random(13);
+  for (int type = 0; type < AC_QUANT_TYPE_COUNT; ++type) {
+    const auto quant_type = static_cast<ac_quant_type>(type);
+    const int64_t block = test::BlockOf(quant_type);
+    const int64_t tokens = 34;
+    for (const int64_t cols : {block == 1 ? 300 : 1024 + 3 * block, 2304l}) {
+      const Matrix m = RandomMatrix(quant_type, 19, cols, random);
+      const auto x = Random(tokens * cols, random);
+      std::vector<float> alone;
+      for (int64_t t = 0; t < tokens; ++t) {
+        const auto one =
+            MatMul(*GetParam(), m,
+                   std::span(x).subspan(static_cast<size_t>(t * cols), static_cast<size_t>(cols)));
+        alone.insert(alone.end(), one.begin(), one.end());
+      }
+      for (const int64_t count : {2, 3, 4, 6, 13, 15, 24, 25, 34}) {
+        const auto some =
+            MatMul(*GetParam(), m, std::span(x).first(static_cast<size_t>(count * cols)));
+        ASSERT_EQ(0, std::memcmp(some.data(), alone.data(), some.size() * sizeof(float)))
+            << quant::InfoOf(quant_type).name << ", " << cols << " columns, " << count << " tokens";
+      }
+    }
+  }
+}
+
 TEST_P(TablesTest, AttentionHasTheSameBitsForEveryThreadCountAndCutOfThePrompt) {
   std::mt19937 random(12);
   const AttentionShape shapes[] = {
