@@ -258,6 +258,47 @@ TEST_P(ReplyGrammarTest, OneCallUnlessParallelCallsAreAllowed) {
   }
 }
 
+TEST_P(ReplyGrammarTest, AHundredAndTwentyEightToolsOfHalfAMegabyteAreAllHeld) {
+  request_.tools.clear();
+  size_t bytes = 0;
+  for (int tool = 0; tool < 128; ++tool) {
+    json::Object properties;
+    for (int i = 0; i < 24; ++i) {
+      const json::Object level = {{"type", "string"}, {"enum", json::Array{"low", "high", "none"}}};
+      const json::Object nested = {
+          {"type", "object"},
+          {"description", std::string(60, 'd')},
+          {"properties",
+           json::Object{{"level", level}, {"count", json::Object{{"type", "integer"}}}}},
+          {"required", json::Array{"level"}}};
+      properties["option_" + std::to_string(i)] = nested;
+    }
+    properties["path"] = json::Object{{"type", "string"}};
+    chat::ToolSpec& spec = request_.tools.emplace_back();
+    spec.name = "tool_" + std::to_string(tool);
+    spec.input_schema = json::Write(json::Object{{"type", "object"},
+                                                 {"properties", properties},
+                                                 {"required", json::Array{"path"}},
+                                                 {"additionalProperties", false}});
+    bytes += spec.input_schema.size();
+  }
+  EXPECT_GE(bytes, size_t{512} << 10);
+  const auto constraint = Constraint();
+  const auto allows = [&](const std::string& name, const std::string& input) {
+    const std::vector<chat::ToolUse> calls = {{.id = "1", .name = name, .input = input}};
+    const auto reply = constraint->Fork();
+    for (const char c : toolcall::RenderCalls(GetParam(), calls)) {
+      if (!reply->Accept(static_cast<uint8_t>(c))) return false;
+    }
+    return reply->Accept(ac::testing::kToyEndToken);
+  };
+  for (int tool = 0; tool < 128; ++tool) {
+    EXPECT_TRUE(allows("tool_" + std::to_string(tool), R"({"path":"/src/a.cc"})")) << tool;
+  }
+  EXPECT_FALSE(allows("tool_128", R"({"path":"/src/a.cc"})"));
+  EXPECT_FALSE(allows("tool_127", R"({"path":"/a","option_3":{"level":"middle"}})"));
+}
+
 std::string FamilyTestName(const ::testing::TestParamInfo<Family>& info) {
   return std::string(toolcall::FamilyName(info.param));
 }
