@@ -19,9 +19,9 @@ constexpr const char* kStarter = AC_SOURCE_DIR "/models/starter/starter.gguf";
 
 // Whether guesses pay is decided by time, and tests must not depend on the machine: a step takes
 // what it takes where reading weights is all that matters.
-class Timed : public model::ForwardModel {
+class TimedModel : public model::ForwardModel {
  public:
-  Timed(model::ForwardModel& inner, FakeClock& clock, std::chrono::microseconds step)
+  TimedModel(model::ForwardModel& inner, FakeClock& clock, std::chrono::microseconds step)
       : inner_(inner), clock_(clock), step_(step) {}
   int vocab_size() const override { return inner_.vocab_size(); }
   int64_t context_length() const override { return inner_.context_length(); }
@@ -37,31 +37,31 @@ class Timed : public model::ForwardModel {
   const std::chrono::microseconds step_;
 };
 
-struct Answer {
+struct DraftedAnswer {
   std::vector<TokenId> tokens;
   EngineStats stats;
   std::string metrics;
 };
 
-kv::PagePool PagesOf(const LoadedModel& model, int64_t tokens) {
+kv::PagePool DraftPagesOf(const LoadedModel& model, int64_t tokens) {
   const kv::PageLayout layout = model.model().Layout(kv::KvType::kBF16);
   return kv::PagePool::Create(layout, tokens / layout.page_tokens + 4).value();
 }
 
-Answer Generate(LoadedModel& large, LoadedModel* draft, const std::string& prompt) {
+DraftedAnswer GenerateWith(LoadedModel& large, LoadedModel* draft, const std::string& prompt) {
   FakeClock clock;
-  Timed target(large, clock, std::chrono::microseconds(10'000));
-  std::unique_ptr<Timed> small;
+  TimedModel target(large, clock, std::chrono::microseconds(10'000));
+  std::unique_ptr<TimedModel> small;
   obs::Metrics metrics;
   EngineOptions options{.speculation = Speculation::kOff, .metrics = &metrics};
   if (draft != nullptr) {
-    small = std::make_unique<Timed>(*draft, clock, std::chrono::microseconds(200));
+    small = std::make_unique<TimedModel>(*draft, clock, std::chrono::microseconds(200));
     options.speculation = Speculation::kDraft;
     options.draft = std::make_shared<speculation::DraftModel>(
-        *small, PagesOf(*draft, 3 * speculation::DraftModel::kMostTokens),
+        *small, DraftPagesOf(*draft, 3 * speculation::DraftModel::kMostTokens),
         draft->tokenizer().vocab_size(), clock);
   }
-  Engine engine(target, large.tokenizer(), PagesOf(large, 1024), options, clock);
+  Engine engine(target, large.tokenizer(), DraftPagesOf(large, 1024), options, clock);
   GenerateRequest request;
   request.prompt = large.tokenizer().Encode(prompt);
   request.max_tokens = 100;
@@ -81,8 +81,8 @@ TEST(DraftFilesTest, AModelThatDraftsForItselfIsAlwaysRightAndCounted) {
   auto draft = LoadDraft(kStarter, {}, **large);
   ASSERT_TRUE(draft.ok()) << draft.status();
   const std::string prompt = "Read the file src/main.cc and say what it does.\n";
-  const Answer plain = Generate(**large, nullptr, prompt);
-  const Answer drafted = Generate(**large, draft->get(), prompt);
+  const DraftedAnswer plain = GenerateWith(**large, nullptr, prompt);
+  const DraftedAnswer drafted = GenerateWith(**large, draft->get(), prompt);
   EXPECT_EQ(drafted.tokens, plain.tokens);
   EXPECT_EQ(plain.stats.guessed_tokens, 0u);
   EXPECT_GT(drafted.stats.drafted_tokens, 20u);
@@ -112,8 +112,8 @@ TEST(DraftFilesTest, ADraftOfFewerBitsGivesTheSameText) {
     auto draft = LoadDraft(path(small), {}, **large);
     ASSERT_TRUE(draft.ok()) << draft.status();
     for (const char* prompt : {"int main() {\n", "Once upon a time there was"}) {
-      const Answer plain = Generate(**large, nullptr, prompt);
-      const Answer drafted = Generate(**large, draft->get(), prompt);
+      const DraftedAnswer plain = GenerateWith(**large, nullptr, prompt);
+      const DraftedAnswer drafted = GenerateWith(**large, draft->get(), prompt);
       EXPECT_EQ(drafted.tokens, plain.tokens) << target;
       EXPECT_LE(drafted.stats.drafted_right, drafted.stats.drafted_tokens);
       guessed += drafted.stats.drafted_tokens;
