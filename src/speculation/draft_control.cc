@@ -8,7 +8,7 @@ namespace {
 // Upper ends of the ranges. Kernels change their loops in between, so the cost is no straight line.
 constexpr std::array<int, 15> kRangeEnds = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64};
 // Measurements this many steps old say little: the context has grown, others came and went.
-constexpr int64_t kStaleAfter = 1000;
+constexpr int64_t kStaleAfter = 300;
 // What one more token is thought to cost while it was not measured, as a share of a step with one.
 constexpr double kAssumedShare = 0.12;
 // A gain smaller than what measurements waver by is no gain.
@@ -40,13 +40,22 @@ size_t DraftCosts::RangeOf(int tokens) {
   return static_cast<size_t>(at - kRangeEnds.begin());
 }
 
+bool DraftCosts::Known(size_t range) const {
+  const Measured& m = measured_[range];
+  return m.seconds > 0 && (range == 0 || observations_ - m.at <= kStaleAfter);
+}
+
 double DraftCosts::Seconds(int tokens) const {
+  const Measured& m = measured_[RangeOf(tokens)];
+  if (!Known(RangeOf(tokens))) return Expected(tokens);
+  if (m.times > 1) return m.seconds;
+  const double expected = Expected(tokens);
+  return expected > 0 ? std::min(m.seconds, expected) : m.seconds;
+}
+
+double DraftCosts::Expected(int tokens) const {
   const size_t range = RangeOf(tokens);
-  const auto known = [&](size_t i) {
-    const Measured& m = measured_[i];
-    return m.seconds > 0 && (i == 0 || observations_ - m.at <= kStaleAfter);
-  };
-  if (known(range)) return measured_[range].seconds;
+  const auto known = [&](size_t i) { return i != range && Known(i); };
   size_t below = range;
   while (below > 0 && !known(below)) --below;
   size_t above = range;
@@ -64,7 +73,8 @@ void DraftCosts::Observe(int tokens, double seconds) {
   ++observations_;
   Measured& m = measured_[RangeOf(tokens)];
   const bool fresh = m.seconds > 0 && observations_ - m.at <= kStaleAfter;
-  m = {fresh ? 0.7 * m.seconds + 0.3 * seconds : seconds, observations_};
+  const double mean = m.times == 1 ? std::min(m.seconds, seconds) : 0.7 * m.seconds + 0.3 * seconds;
+  m = {fresh ? mean : seconds, observations_, fresh ? m.times + 1 : 1};
 }
 
 void DraftYield::Observe(bool right) {

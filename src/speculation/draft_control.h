@@ -29,7 +29,9 @@ class Acceptance {
   std::array<int, kClasses> seen_ = {};
 };
 
-// How long a step without prompts takes by the number of its tokens.
+// How long a step without prompts takes by the number of its tokens. The first step of a size also
+// grows buffers, and any step can be disturbed: what was measured once is believed only where it is
+// less than what its neighbours let expect, so that it is measured again.
 class DraftCosts {
  public:
   // 0 while nothing was measured.
@@ -43,7 +45,10 @@ class DraftCosts {
   struct Measured {
     double seconds = 0;
     int64_t at = 0;  // observation number
+    int times = 0;
   };
+  bool Known(size_t range) const;
+  double Expected(int tokens) const;  // from the other ranges; 0: there are none
   std::array<Measured, kRanges> measured_ = {};
   int64_t observations_ = 0;
 };

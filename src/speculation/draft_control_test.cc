@@ -69,6 +69,23 @@ TEST(DraftCosts, UnmeasuredNumbersAreEstimatedFromTheirNeighbours) {
   EXPECT_GE(costs.Seconds(16), 3.0);
 }
 
+TEST(DraftCosts, ASlowFirstStepOfASizeIsMeasuredAgainAndASlowSizeIsNot) {
+  DraftCosts costs;
+  costs.Observe(1, 1.0);
+  costs.Observe(1, 1.0);
+  costs.Observe(16, 50.0);  // perhaps it grew a buffer
+  EXPECT_LT(costs.Seconds(16), 4.0);
+  DraftCosts slow = costs;
+  costs.Observe(16, 2.0);
+  EXPECT_DOUBLE_EQ(costs.Seconds(16), 2.0);
+  slow.Observe(16, 50.0);
+  EXPECT_DOUBLE_EQ(slow.Seconds(16), 50.0);
+  // The first one of all has no neighbours.
+  DraftCosts first;
+  first.Observe(1, 3.0);
+  EXPECT_DOUBLE_EQ(first.Seconds(1), 3.0);
+}
+
 TEST(DraftCosts, OldMeasurementsAreForgotten) {
   DraftCosts costs;
   costs.Observe(1, 1.0);
