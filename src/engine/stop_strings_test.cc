@@ -58,11 +58,11 @@ TEST(StopStrings, EmptyStopStringsAreIgnored) {
 }
 
 // The definition: character by character, stop as soon as the text ends in a stop string.
-struct Outcome {
+struct Cut {
   std::string text;
   std::string match;
 };
-Outcome Naive(const std::string& text, const std::vector<std::string>& stops) {
+Cut Naive(const std::string& text, const std::vector<std::string>& stops) {
   for (size_t n = 1; n <= text.size(); ++n) {
     std::string best;
     for (const std::string& stop : stops) {
@@ -90,7 +90,7 @@ TEST(StopStrings, RandomTextsCutAnywhereGiveTheNaiveResult) {
     std::vector<std::string> patterns;
     for (int n = pick(0, 3); n > 0; --n) patterns.push_back(word(2, 6));
     const std::string text = word(0, 12);
-    const Outcome expected = Naive(text, patterns);
+    const Cut expected = Naive(text, patterns);
     StopStrings stops(patterns);
     std::string out;
     for (size_t at = 0; at < text.size();) {
