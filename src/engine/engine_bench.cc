@@ -102,7 +102,7 @@ double DecodeSeconds(Engine& engine, const GenerateRequest& request) {
   return Seconds(sink->info.decode);
 }
 
-double Median(std::vector<double> values) {
+double MiddleOf(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values.empty() ? 0 : values[values.size() / 2];
 }
@@ -132,9 +132,9 @@ void Compare(benchmark::State& state, const Replay::Script& script,
     ratios.push_back(slow_s.back() / fast_s.back());
   }
   const EngineStats stats = fast.stats();
-  state.counters["plain_tok/s"] = static_cast<double>(answer) / Median(slow_s);
-  state.counters["guessing_tok/s"] = static_cast<double>(answer) / Median(fast_s);
-  state.counters["times"] = Median(ratios);
+  state.counters["plain_tok/s"] = static_cast<double>(answer) / MiddleOf(slow_s);
+  state.counters["guessing_tok/s"] = static_cast<double>(answer) / MiddleOf(fast_s);
+  state.counters["times"] = MiddleOf(ratios);
   state.counters["guesses_right"] = static_cast<double>(stats.guessed_right) /
                                     std::max(1.0, static_cast<double>(stats.guessed_tokens));
 }
@@ -215,9 +215,9 @@ void InsideACall(benchmark::State& state) {
     call_s.push_back(DecodeSeconds(engine, call));
     ratios.push_back(call_s.back() / free_s.back());
   }
-  state.counters["free_ms_per_token"] = Median(free_s) / (kTokens - 1) * 1e3;
-  state.counters["call_ms_per_token"] = Median(call_s) / (kTokens - 1) * 1e3;
-  state.counters["call_over_free"] = Median(ratios);
+  state.counters["free_ms_per_token"] = MiddleOf(free_s) / (kTokens - 1) * 1e3;
+  state.counters["call_ms_per_token"] = MiddleOf(call_s) / (kTokens - 1) * 1e3;
+  state.counters["call_over_free"] = MiddleOf(ratios);
 }
 
 // When each token came.
@@ -271,12 +271,12 @@ void StreamBesideAPrompt(benchmark::State& state) {
     }
     std::sort(gaps.begin(), gaps.end());
     if (gaps.empty()) return state.SkipWithError("the stream stood still");
-    state.counters["solo_gap_ms"] = 1e3 * Median(solo);
-    state.counters["gap_p50_ms"] = 1e3 * Median(gaps);
+    state.counters["solo_gap_ms"] = 1e3 * MiddleOf(solo);
+    state.counters["gap_p50_ms"] = 1e3 * MiddleOf(gaps);
     state.counters["gap_p99_ms"] = 1e3 * gaps[gaps.size() * 99 / 100];
     state.counters["gap_max_ms"] = 1e3 * gaps.back();
     state.counters["stream_share"] =
-        static_cast<double>(gaps.size()) / (end - begin) * Median(solo);
+        static_cast<double>(gaps.size()) / (end - begin) * MiddleOf(solo);
     state.counters["prompt_alone_s"] = alone;
     state.counters["prompt_beside_s"] = beside;
   }
@@ -310,9 +310,9 @@ void ManyShort(benchmark::State& state) {
     many.push_back(seconds(sequences));
     ratios.push_back(static_cast<double>(sequences) * one.back() / many.back());
   }
-  state.counters["one_tok/s"] = static_cast<double>(kTokens) / Median(one);
-  state.counters["all_tok/s"] = static_cast<double>(sequences * kTokens) / Median(many);
-  state.counters["times"] = Median(ratios);
+  state.counters["one_tok/s"] = static_cast<double>(kTokens) / MiddleOf(one);
+  state.counters["all_tok/s"] = static_cast<double>(sequences * kTokens) / MiddleOf(many);
+  state.counters["times"] = MiddleOf(ratios);
 }
 
 BENCHMARK(ManyShort)->Arg(8)->Iterations(7)->Unit(benchmark::kSecond)->UseRealTime();
