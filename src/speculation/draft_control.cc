@@ -73,7 +73,8 @@ void DraftCosts::Observe(int tokens, double seconds) {
   ++observations_;
   Measured& m = measured_[RangeOf(tokens)];
   const bool fresh = m.seconds > 0 && observations_ - m.at <= kStaleAfter;
-  const double mean = m.times == 1 ? std::min(m.seconds, seconds) : 0.7 * m.seconds + 0.3 * seconds;
+  const bool first_was_slow = m.times == 1 && seconds < m.seconds;
+  const double mean = first_was_slow ? seconds : 0.7 * m.seconds + 0.3 * seconds;
   m = {fresh ? mean : seconds, observations_, fresh ? m.times + 1 : 1};
 }
 
