@@ -7,6 +7,7 @@
 #include "kernels/amx/tile_attention.h"
 #include "kernels/amx/tile_matmul.h"
 #include "kernels/amx/tile_peak.h"
+#include "kernels/avx512/blocks.h"
 #include "kernels/simd/attention.h"
 #include "kernels/simd/kv_write.h"
 #include "kernels/simd/matmul.h"

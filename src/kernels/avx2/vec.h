@@ -111,31 +111,6 @@ inline VI GroupSums(const VI* dots) {
                           _mm256_permute2x128_si256(first, second, 0x31));
 }
 
-// The first n lanes, the others 0 whatever they held.
-inline V FirstLanes(V v, int64_t n) {
-  const VI lanes = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-  const VI mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lanes);
-  return _mm256_and_ps(v, _mm256_castsi256_ps(mask));
-}
-
-// Of eight blocks of Q4_0 (a half, then nibbles of 32 codes): the codes of block i.
-inline VI NibbleCodes(const uint8_t* blocks, int i) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + i * 18 + 2));
-  const VI both =
-      _mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1);
-  return _mm256_and_si256(both, _mm256_set1_epi8(15));
-}
-
-// Their scales.
-inline V NibbleScales(const uint8_t* blocks) {
-  const auto at = [&](int block) {
-    int16_t half;
-    __builtin_memcpy(&half, blocks + block * 18, 2);
-    return half;
-  };
-  return _mm256_cvtph_ps(_mm_set_epi16(at(7), at(6), at(5), at(4), at(3), at(2), at(1), at(0)));
-}
-
 // rows[i][j] to rows[j][i].
 inline void Transpose(V rows[kWidth]) {
   V t[8];

@@ -103,36 +103,6 @@ inline VI GroupSums(const VI* dots) {
   return _mm512_permutexvar_epi32(order, sums);
 }
 
-// The first n lanes, the others 0 whatever they held.
-inline V FirstLanes(V v, int64_t n) {
-  return _mm512_maskz_mov_ps(static_cast<__mmask16>((1u << n) - 1), v);
-}
-
-// Of sixteen blocks of Q4_0 (a half, then nibbles of 32 codes): the codes of blocks 2 i and 2 i
-// + 1.
-inline VI NibbleCodes(const uint8_t* blocks, int i) {
-  const auto at = [&](int block) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + block * 18 + 2));
-  };
-  VI bytes = _mm512_broadcast_i32x4(at(2 * i));
-  bytes = _mm512_mask_broadcast_i32x4(bytes, 0xff00, at(2 * i + 1));
-  const VI shifts = _mm512_set_epi64(0x0004000400040004, 0x0004000400040004, 0, 0,
-                                     0x0004000400040004, 0x0004000400040004, 0, 0);
-  return _mm512_and_si512(_mm512_srlv_epi16(bytes, shifts), _mm512_set1_epi8(15));
-}
-
-// Their scales: words 0, 9, 18 ... of the blocks.
-inline V NibbleScales(const uint8_t* blocks) {
-  const VI low =
-      _mm512_zextsi256_si512(_mm256_zextsi128_si256(_mm_set_epi16(63, 54, 45, 36, 27, 18, 9, 0)));
-  const VI high = _mm512_zextsi256_si512(_mm256_inserti128_si256(
-      _mm256_setzero_si256(), _mm_set_epi16(63, 54, 45, 36, 27, 18, 9, 0), 1));
-  const VI a = _mm512_permutex2var_epi16(LoadI(blocks), low, LoadI(blocks + 64));
-  // From word 72 on, so that nothing behind the last scale is read.
-  const VI b = _mm512_permutex2var_epi16(LoadI(blocks + 144), high, LoadI(blocks + 208));
-  return _mm512_cvtph_ps(_mm512_castsi512_si256(_mm512_mask_blend_epi16(0xff00, a, b)));
-}
-
 // rows[i][j] to rows[j][i].
 inline void Transpose(V rows[kWidth]) {
   V t[16];

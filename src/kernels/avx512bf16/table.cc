@@ -2,6 +2,7 @@
 // sources. The table is the only symbol that leaves the object.
 #include "kernels/avx512/vec.h"
 // vec.h comes first: the others are written in its terms.
+#include "kernels/avx512/blocks.h"
 #include "kernels/avx512bf16/pair_attention.h"
 #include "kernels/avx512bf16/pair_peak.h"
 #include "kernels/simd/attention.h"

@@ -2,6 +2,7 @@
 // only symbol that leaves the object.
 #include "kernels/neon/vec.h"
 // vec.h comes first: the others are written in its terms.
+#include "kernels/neon/blocks.h"
 #include "kernels/simd/attention.h"
 #include "kernels/simd/kv_write.h"
 #include "kernels/simd/matmul.h"

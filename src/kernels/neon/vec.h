@@ -84,30 +84,6 @@ inline VI DotSigned(VI sum, VI codes, VI x) {
 }
 inline VI Dot(VI sum, VI codes, VI x) { return DotSigned(sum, codes, x); }
 
-// The first n lanes, the others 0 whatever they held.
-inline V FirstLanes(V v, int64_t n) {
-  const int32_t lanes[kWidth] = {0, 1, 2, 3};
-  const uint32x4_t mask = vcltq_s32(vld1q_s32(lanes), vdupq_n_s32(static_cast<int32_t>(n)));
-  return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), mask));
-}
-
-// Of four blocks of Q4_0 (a half, then nibbles of 32 codes): half the codes of block i / 2.
-inline VI NibbleCodes(const uint8_t* blocks, int i) {
-  const uint8x16_t bytes = vld1q_u8(blocks + i / 2 * 18 + 2);
-  return vreinterpretq_s32_u8(i % 2 == 0 ? vandq_u8(bytes, vdupq_n_u8(15)) : vshrq_n_u8(bytes, 4));
-}
-
-// Their scales.
-inline V NibbleScales(const uint8_t* blocks) {
-  float scales[kWidth];
-  for (int i = 0; i < kWidth; ++i) {
-    uint16_t half;
-    memcpy(&half, blocks + i * 18, 2);
-    scales[i] = HalfToFloat(half);
-  }
-  return Load(scales);
-}
-
 // Dots of kWidth consecutive groups of columns, given as kGroup / 4 vectors of Dot() results: lane
 // i is the sum over group i.
 template <int kGroup>

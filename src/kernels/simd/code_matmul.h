@@ -37,7 +37,7 @@ float RowDot(const UnpackedRow& row, PackedRow x, int64_t cols) {
 
 template <int kGroup, bool kSigned>
 void FewTokens(const ac_matmul* m, int64_t begin, int64_t end, const CodeScratch& s) {
-  if (m->weights->type == AC_Q4_0) return NibbleRows(m, begin, end);
+  if (TakesNibbleRows(m)) return NibbleRows(m, begin, end);
   const int64_t cols = m->weights->cols;
   const UnpackedRow row = s.Row(0);
   memset(row.codes, 0, static_cast<size_t>(PaddedCols(cols)));
