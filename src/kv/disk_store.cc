@@ -59,9 +59,11 @@ DiskStore::DiskStore(DiskStoreOptions options, const PageLayout& layout, FileSys
       layout_(layout),
       fs_(fs),
       clock_(clock),
+      pace_(clock),
       index_(layout.page_tokens) {}
 
 DiskStore::~DiskStore() {
+  const WritePace::Hurry hurry(pace_);
   {
     MutexLock lock(mutex_);
     stopping_ = true;
@@ -142,6 +144,7 @@ std::vector<PageId> DiskStore::TakeWritten() {
 }
 
 void DiskStore::DropQueued() {
+  const WritePace::Hurry hurry(pace_);
   MutexLock lock(mutex_);
   for (const Job& job : queue_) {
     if (job.page != kNoPage) written_.push_back(job.page);
@@ -152,11 +155,13 @@ void DiskStore::DropQueued() {
 }
 
 void DiskStore::Flush() {
+  const WritePace::Hurry hurry(pace_);
   MutexLock lock(mutex_);
   while (busy_ || list_again_ || !queue_.empty()) changed_.Wait(mutex_);
 }
 
 bool DiskStore::FlushFor(double seconds) {
+  const WritePace::Hurry hurry(pace_);
   const Nanos deadline =
       clock_.Now() + std::chrono::duration_cast<Nanos>(std::chrono::duration<double>(seconds));
   MutexLock lock(mutex_);
@@ -335,8 +340,13 @@ Status DiskStore::WritePage(const Job& job) {
   // Another process may have been first; the content is the same.
   if (!ReadEntry(fs_, options_.folder, job.header.key, options_.fingerprint).ok()) {
     MakeRoom(bytes, job.header.parent);
-    AC_RETURN_IF_ERROR(
-        WritePageFile(fs_, path, TemporaryName(path, next_temporary_++), job.header, job.data));
+    Nanos begin = clock_.Now();
+    const auto rest = [&] {
+      pace_.Rest(clock_.Now() - begin);
+      begin = clock_.Now();
+    };
+    AC_RETURN_IF_ERROR(WritePageFile(fs_, path, TemporaryName(path, next_temporary_++), job.header,
+                                     job.data, rest));
     MutexLock lock(mutex_);
     ++stats_.written_pages;
     stats_.written_bytes += bytes;

@@ -12,6 +12,8 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 constexpr char kMagic[8] = {'A', 'C', 'K', 'V', 'P', 'A', 'G', 'E'};
 constexpr size_t kPayloadAlignment = 64;
+// A fraction of a millisecond's work: no one notices that a core is gone for that long.
+constexpr size_t kPieceBytes = 256 << 10;
 
 // As it lies in the file.
 struct RawHeader {
@@ -125,14 +127,20 @@ Result<PageHeader> ParsePageHeader(std::span<const std::byte> bytes) {
 }
 
 Status WritePageFile(FileSystem& fs, const std::string& path, const std::string& temporary,
-                     PageHeader header, std::span<const std::byte> payload) {
+                     PageHeader header, std::span<const std::byte> payload,
+                     const std::function<void()>& after_piece) {
   header.payload_bytes = payload.size();
   header.payload_hash = Hash64(payload.data(), payload.size());
   const std::vector<std::byte> start = EncodePageHeader(&header);
   const auto write = [&]() -> Status {
     AC_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, fs.Open(temporary, OpenMode::kCreate));
     AC_RETURN_IF_ERROR(file->WriteAt(0, start));
-    return file->WriteAt(start.size(), payload);
+    for (size_t at = 0; at < payload.size(); at += kPieceBytes) {
+      const auto piece = payload.subspan(at, std::min(kPieceBytes, payload.size() - at));
+      AC_RETURN_IF_ERROR(file->WriteAt(start.size() + at, piece));
+      if (after_piece) after_piece();
+    }
+    return OkStatus();
   };
   Status status = write();
   // No sync: after a power cut a file may hold too little, and its checksums say so.

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,9 +55,11 @@ Result<size_t> PageHeaderSize(std::span<const std::byte> start);
 // kDataLoss with the reason on anything but a whole, undamaged header.
 Result<PageHeader> ParsePageHeader(std::span<const std::byte> bytes);
 
-// Writes `path` so that it appears whole or not at all, by way of `temporary` beside it.
+// Writes `path` so that it appears whole or not at all, by way of `temporary` beside it. Calls
+// `after_piece` whenever a piece of the payload is written, so that a writer can rest between them.
 Status WritePageFile(FileSystem& fs, const std::string& path, const std::string& temporary,
-                     PageHeader header, std::span<const std::byte> payload);
+                     PageHeader header, std::span<const std::byte> payload,
+                     const std::function<void()>& after_piece = {});
 Result<PageHeader> ReadPageHeader(File& file);
 // The payload straight into `out`, which must be of its size; kDataLoss when its checksum is wrong.
 Status ReadPayload(File& file, const PageHeader& header, std::span<std::byte> out);
