@@ -103,7 +103,7 @@ void Append(const std::vector<TokenId>& more, std::vector<TokenId>* tokens) {
   tokens->insert(tokens->end(), more.begin(), more.end());
 }
 
-double Median(std::vector<double> values) {
+double MedianOf(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values.empty() ? 0 : values[values.size() / 2];
 }
@@ -156,11 +156,11 @@ void BM_DecodeBesideTheWriter(benchmark::State& state) {
     paced.push_back(beside(true) / alone);
     unpaced.push_back(beside(false) / alone);
   }
-  state.counters["decode_slowed_by"] = Median(paced) - 1;
-  state.counters["at_full_speed_by"] = Median(unpaced) - 1;
+  state.counters["decode_slowed_by"] = MedianOf(paced) - 1;
+  state.counters["at_full_speed_by"] = MedianOf(unpaced) - 1;
   state.counters["MB_per_s_written"] = written / decode / 1e6;
   state.counters["s_alone_per_token"] =
-      decode / (Median(paced) * kTokens * static_cast<double>(paced.size()));
+      decode / (MedianOf(paced) * kTokens * static_cast<double>(paced.size()));
 }
 BENCHMARK(BM_DecodeBesideTheWriter)->Iterations(9)->Unit(benchmark::kMillisecond);
 
@@ -188,8 +188,8 @@ void BM_FullyWarmPrompt(benchmark::State& state) {
     beyond.push_back(first.back() - step);
   }
   state.counters["cold_s"] = cold;
-  state.counters["first_token_ms"] = Median(first) * 1e3;
-  state.counters["beyond_the_step_ms"] = Median(beyond) * 1e3;
+  state.counters["first_token_ms"] = MedianOf(first) * 1e3;
+  state.counters["beyond_the_step_ms"] = MedianOf(beyond) * 1e3;
 }
 BENCHMARK(BM_FullyWarmPrompt)->Iterations(9)->Unit(benchmark::kMillisecond);
 
