@@ -13,7 +13,7 @@ namespace ac::kv {
 class WritePace {
  public:
   // The writer works one part of its time and rests this many.
-  static constexpr int kRestParts = 20;
+  static constexpr int kRestParts = 40;
 
   explicit WritePace(Clock& clock) : clock_(clock) {}
 
