@@ -204,9 +204,11 @@ std::string EncodeErrorEvent(Endpoint endpoint, const Status& status) {
   return "data: " + body + "\n\n";
 }
 
-Status PromptTooLong(int64_t tokens, int64_t maximum) {
-  return InvalidArgument(std::string(kTooLongPrefix) + std::to_string(tokens) + " tokens > " +
-                         std::to_string(maximum) + " maximum");
+Status PromptTooLong(int64_t tokens, int64_t maximum, std::string_view why) {
+  std::string text = std::string(kTooLongPrefix) + std::to_string(tokens) + " tokens > " +
+                     std::to_string(maximum) + " maximum";
+  if (!why.empty()) text += " (" + std::string(why) + ")";
+  return InvalidArgument(text);
 }
 
 Status StatusFromReply(int http_status, std::string_view body) {

@@ -36,7 +36,7 @@ std::string EncodeErrorEvent(Endpoint endpoint, const Status& status);
 std::string ErrorText(const Status& status);
 
 // The text that makes Claude Code compact the conversation and try again. HTTP 400.
-Status PromptTooLong(int64_t tokens, int64_t maximum);
+Status PromptTooLong(int64_t tokens, int64_t maximum, std::string_view why = "");
 
 // A remote server's failure as a Status: code from the HTTP status, text from the body when it has
 // the shape of either dialect. Overflow texts of known servers become PromptTooLong when they carry

@@ -18,6 +18,8 @@ TEST(Errors, OverflowHasExactlyTheTextThatMakesTheAgentCompact) {
   EXPECT_EQ(reply.http_status, 400);
   EXPECT_EQ(reply.body, R"({"type":"error","error":{"type":"invalid_request_error",)"
                         R"("message":"prompt is too long: 210000 tokens > 200000 maximum"}})");
+  EXPECT_EQ(ErrorText(PromptTooLong(9, 8, "memory")),
+            "prompt is too long: 9 tokens > 8 maximum (memory)");
   EXPECT_THAT(EncodeError(Dialect::kOpenAi, PromptTooLong(9, 8)).body,
               HasSubstr(R"("code":"context_length_exceeded")"));
 }

@@ -119,8 +119,13 @@ void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
   }
   for (const auto& prompt : prompts) {
     const auto count = static_cast<int64_t>(prompt.size());
-    if (count >= engine_.context_length()) {
+    const Status fits = engine_.CheckPrompt(count);
+    if (fits.code() == Code::kTooLarge) {
       return call.Fail(api::PromptTooLong(count, engine_.context_length() - 1));
+    }
+    if (!fits.ok()) {  // an agent that compacts can go on; its user reads what is missing
+      return call.Fail(
+          api::PromptTooLong(count, engine_.memory_tokens() - 1, api::ErrorText(fits)));
     }
   }
   engine::GenerateRequest settings = SettingsFor(request, options_.sampling);

@@ -103,10 +103,10 @@ chat::PromptFacts FactsOf(const std::vector<chat::ChatEvent>& events) {
 class LocalBackendTest : public ::testing::Test {
  protected:
   void SetUp() override { Start({}); }
-  void Start(const engine::EngineOptions& options) {
+  void Start(const engine::EngineOptions& options, int64_t pages = 1024) {
     backend_.reset();
     engine_.reset();  // the model serves one engine at a time
-    auto pool = kv::PagePool::Create(ToyModel::Layout(), 1024);
+    auto pool = kv::PagePool::Create(ToyModel::Layout(), pages);
     ASSERT_TRUE(pool.ok());
     engine_ =
         std::make_unique<engine::Engine>(model_, *tokenizer_, std::move(pool).value(), options);
@@ -286,6 +286,18 @@ TEST_F(LocalBackendTest, AnOverlongPromptGetsTheTextThatMakesAgentsCompact) {
   const std::string message = sink->reply().error.message();
   EXPECT_NE(message.find("prompt is too long: 30"), std::string::npos) << message;
   EXPECT_NE(message.find("tokens > 2047 maximum"), std::string::npos) << message;
+}
+
+TEST_F(LocalBackendTest, APromptBeyondTheMemoryMakesAgentsCompactAndSaysWhatIsMissing) {
+  Start({}, 64);  // 256 tokens
+  const auto sink = Run(Ask(std::string(300, 'x')));
+  ASSERT_EQ(sink->count(), 1u) << "an error and nothing before it";
+  const Status error = sink->reply().error;
+  EXPECT_EQ(error.code(), Code::kInvalidArgument) << "asking again would not help: " << error;
+  EXPECT_NE(error.message().find("prompt is too long: 3"), std::string::npos) << error;
+  EXPECT_NE(error.message().find("tokens > 255 maximum"), std::string::npos) << error;
+  EXPECT_NE(error.message().find("raise kv.memory_mb"), std::string::npos) << error;
+  EXPECT_TRUE(Run(Ask("short"))->reply().complete);
 }
 
 TEST_F(LocalBackendTest, MaxTokensBeyondTheContextIsClamped) {

@@ -1,6 +1,7 @@
 #include "engine/disk_tier.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ac::engine {
 namespace {
@@ -26,6 +27,7 @@ DiskTier::DiskTier(std::shared_ptr<kv::DiskStore> store, kv::PagePool& pool, kv:
 
 DiskTier::~DiskTier() {
   if (store_ == nullptr) return;
+  SetDecoding(false);
   (void)StopWarming();
   (void)store_->FlushFor(kFlushSeconds);
   store_->DropQueued();
@@ -75,6 +77,11 @@ void DiskTier::Collect() {
   const std::vector<kv::PageId> written = store_->TakeWritten();
   held_ -= static_cast<int64_t>(written.size());
   ReleasePages(written);
+}
+
+void DiskTier::SetDecoding(bool decoding) {
+  if (store_ == nullptr || std::exchange(decoding_, decoding) == decoding) return;
+  store_->SetDecoding(decoding);
 }
 
 bool DiskTier::WaitForPage() {

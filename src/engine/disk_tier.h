@@ -64,6 +64,8 @@ class DiskTier {
              std::span<const kv::Place> places);
   // Gives back pages that were written. Call once per step.
   void Collect();
+  void SetDecoding(
+      bool decoding);  // while some sequence generates, the writer keeps out of its way
   // Waits for the writer to give a page back; false: it holds none.
   bool WaitForPage();
   // References of the pool that the tier holds: for the writer and for warm starts.
@@ -105,7 +107,7 @@ class DiskTier {
   Clock& clock_;
   int64_t held_ = 0;  // pages the writer has
   int64_t left_on_disk_ = 0;
-
+  bool decoding_ = false;
   WarmState warm_state_ = WarmState::kNotListed;
   std::deque<std::vector<TokenId>> warm_queue_;
   std::vector<TokenId> warm_tokens_;

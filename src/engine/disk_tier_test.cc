@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "engine/engine.h"
 #include "kv/disk_folder.h"
@@ -38,7 +39,7 @@ class EngineDiskTest : public ::testing::Test {
       store.max_queued = max_queued_ > 0 ? max_queued_ : static_cast<size_t>(pages / 2);
       store.warn = [this](const std::string& line) { warnings_.push_back(line); };
       Result<std::unique_ptr<kv::DiskStore>> opened =
-          kv::DiskStore::Open(store, ToyModel::Layout(), *fs_);
+          kv::DiskStore::Open(store, ToyModel::Layout(), *fs_, *store_clock_);
       ASSERT_TRUE(opened.ok()) << opened.status();
       store_ = std::move(*opened);
       store_->WaitUntilListed();
@@ -74,11 +75,12 @@ class EngineDiskTest : public ::testing::Test {
   }
 
   TempDir dir_;
-  ToyModel model_;
+  ToyModel model_{64, 16384};
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_ = MakeToyTokenizer();
   FileSystem* fs_ = &FileSystem::Real();
   Clock* clock_ = &Clock::Real();
   size_t max_queued_ = 0;  // 0: half of the pages
+  Clock* store_clock_ = &Clock::Real();
   std::vector<std::string> warnings_;
   std::shared_ptr<kv::DiskStore> store_;
   std::unique_ptr<Engine> engine_;
@@ -224,8 +226,8 @@ TEST_F(EngineDiskTest, DamagedPagesAreComputedAgainWithOneLineInTheLog) {
 }
 
 TEST_F(EngineDiskTest, TwinsWaitForTheOneThatComputesTheirPrefix) {
-  Start(4096, {.max_step_tokens = 16}, /*disk=*/false);
-  const std::vector<TokenId> trunk = Prompt(400);
+  Start(4096, {}, /*disk=*/false);
+  const std::vector<TokenId> trunk = Prompt(8000);
   // Holds the first step until all four are there.
   Mutex mutex;
   CondVar open;
@@ -253,7 +255,7 @@ TEST_F(EngineDiskTest, TwinsWaitForTheOneThatComputesTheirPrefix) {
     EXPECT_EQ(sinks[i]->tokens, model_.Continue(prompts[i], 5));
     computed += sinks[i]->info.cache.computed();
   }
-  EXPECT_EQ(computed, 400 + 4 * 10) << "the trunk once, each tail once";
+  EXPECT_EQ(computed, 8000 + 4 * 10) << "the trunk once, each tail once";
 }
 
 TEST_F(EngineDiskTest, ATwinGoesOnByItselfWhenItsLeaderIsCancelled) {
@@ -342,6 +344,37 @@ TEST_F(EngineDiskTest, RandomWorkloadsWithRestartsEqualTheModelAlone) {
   }
   EXPECT_GT(from_disk, 0);
   EXPECT_TRUE(warnings_.empty()) << warnings_[0];
+}
+
+TEST_F(EngineDiskTest, APromptIsWrittenWhileItIsRead) {
+  uint64_t early = 0;
+  model_.on_forward = [&](std::span<const model::Chunk> batch) {
+    if (batch[0].position >= 1024 && early == 0) {
+      store_->Flush();
+      early = store_->stats().written_pages;
+    }
+    return OkStatus();
+  };
+  Start(2048);
+  const std::vector<TokenId> prompt = Prompt(2500);
+  EXPECT_EQ(Run(Greedy(prompt, 3))->tokens, model_.Continue(prompt, 3));
+  EXPECT_GE(early, 1024u / 4) << "pages of four tokens";
+  const Status status = engine_->CheckIntegrity();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+// The store's clock stands still, so a writer that rests beside a decoding engine rests for ever.
+TEST_F(EngineDiskTest, TheWriterGoesOnWhenTheReplyHasEnded) {
+  FakeClock clock;
+  store_clock_ = &clock;
+  Start();
+  Run(Greedy(Prompt(200), 30));
+  for (int i = 0; i < 60'000 && store_->stats().written_pages < 57; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(store_->stats().written_pages, 57u) << "of 229 computed tokens";
+  engine_.reset();
+  store_.reset();
 }
 
 TEST_F(EngineDiskTest, ADiskThatRefusesEverythingCostsOneWarning) {

@@ -61,25 +61,30 @@ Engine::~Engine() {
   model_.SetInterrupt(nullptr);
 }
 
-Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink) {
-  const int64_t prompt = static_cast<int64_t>(request.prompt.size());
-  if (prompt == 0) return InvalidArgument("[engine] the prompt is empty");
-  if (prompt >= context_length_) {
-    return Status(Code::kTooLarge, "[engine] prompt of " + std::to_string(prompt) +
+int64_t Engine::memory_tokens() const { return cache_->capacity_tokens(); }
+
+Status Engine::CheckPrompt(int64_t tokens) const {
+  if (tokens >= context_length_) {
+    return Status(Code::kTooLarge, "[engine] prompt of " + std::to_string(tokens) +
                                        " tokens does not fit the context of " +
                                        std::to_string(context_length_));
   }
-  const int64_t capacity = cache_->capacity_tokens();
-  if (prompt >= capacity) {
-    const auto megabytes = [this](int64_t tokens) {
-      const auto bytes = static_cast<uint64_t>(tokens) * cache_->pool().layout().token_bytes();
-      return std::to_string((bytes + (1 << 20) - 1) >> 20);
-    };
-    return Status(Code::kResourceExhausted,
-                  "[engine] prompt of " + std::to_string(prompt) + " tokens needs " +
-                      megabytes(prompt + 1) + " MiB of KV cache; there are " + megabytes(capacity) +
-                      " MiB for " + std::to_string(capacity) + " tokens: raise kv.memory_mb");
-  }
+  if (tokens < memory_tokens()) return OkStatus();
+  const auto megabytes = [this](int64_t count) {
+    const auto bytes = static_cast<uint64_t>(count) * cache_->pool().layout().token_bytes();
+    return std::to_string((bytes + (1 << 20) - 1) >> 20);
+  };
+  return Status(Code::kResourceExhausted,
+                "[engine] prompt of " + std::to_string(tokens) + " tokens needs " +
+                    megabytes(tokens + 1) + " MiB of KV cache; there are " +
+                    megabytes(memory_tokens()) + " MiB for " + std::to_string(memory_tokens()) +
+                    " tokens: raise kv.memory_mb");
+}
+
+Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink) {
+  const int64_t prompt = static_cast<int64_t>(request.prompt.size());
+  if (prompt == 0) return InvalidArgument("[engine] the prompt is empty");
+  AC_RETURN_IF_ERROR(CheckPrompt(prompt));
   if (request.embed && model_.embedding_size() == 0) {
     return Unsupported("[engine] this model gives no embeddings");
   }
@@ -90,7 +95,7 @@ Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenS
                              " is not in the vocabulary of " + std::to_string(model_.vocab_size()));
     }
   }
-  const int64_t room = std::min(context_length_, capacity) - prompt;
+  const int64_t room = std::min(context_length_, memory_tokens()) - prompt;
   const int64_t wanted = request.max_tokens > 0 ? std::min(request.max_tokens, room) : room;
 
   MutexLock lock(mutex_);
@@ -152,6 +157,8 @@ void Engine::Run() {
     std::vector<PlannedChunk> plan = Plan();
     if (!plan.empty() && ReservePages(&plan)) Compute(plan);
     RemoveFinished();
+    cache_->SetDecoding(std::any_of(running_.begin(), running_.end(),
+                                    [](const auto& s) { return s->prompt_done(); }));
     UpdateStats();
   }
 }

@@ -44,14 +44,19 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Fails at once, without a call to the sink, on an empty or over-long prompt (kTooLarge), bad
-  // sampling values, or a full queue (kOverloaded).
+  // Whether a prompt of so many tokens can be served: kTooLarge when it does not fit the context,
+  // kResourceExhausted, with what would be needed, when the memory for the cache is too small.
+  Status CheckPrompt(int64_t tokens) const;
+  // Fails at once, without a call to the sink, on an empty prompt or one that CheckPrompt refuses,
+  // bad sampling values, or a full queue (kOverloaded).
   Result<RequestId> Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink);
   // Takes effect at once, within a layer, when nobody else shares the step, and otherwise after the
   // step; the sink gets OnFinish(kCancelled). Unknown ids are ignored.
   void Cancel(RequestId id);
 
   int64_t context_length() const { return context_length_; }
+  // What the memory for keys and values holds.
+  int64_t memory_tokens() const;
   EngineStats stats() const;
   // Verifies the KV state between two steps and waits for it; not while the engine is destroyed.
   Status CheckIntegrity();

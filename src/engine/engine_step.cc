@@ -7,6 +7,13 @@
 #include "engine/internal/sequence_cache.h"
 
 namespace ac::engine {
+namespace {
+
+// A prompt being read is published whenever it passes a multiple of this: often enough that little
+// is left to write at its end, rarely enough that looking the whole prompt up costs nothing.
+constexpr int64_t kPublishTokens = 1024;
+
+}  // namespace
 
 std::vector<PlannedChunk> Engine::Plan() {
   std::vector<Sequence*> running;
@@ -141,14 +148,18 @@ void Engine::Commit(Sequence& sequence, const PlannedChunk& chunk, std::span<con
     sequence.sink->OnProgress(sequence.computed,
                               static_cast<int64_t>(sequence.request.prompt.size()));
   }
+  // The prompt's full pages are complete now: another request may share them at once, and the disk
+  // has them before the reply begins.
+  const bool filled = sequence.computed / kPublishTokens > chunk.begin / kPublishTokens;
+  if (!sequence.prompt_done() && (chunk.samples || filled)) {
+    cache_->Publish(sequence, /*finished=*/false);
+  }
   if (!chunk.samples) return;
   if (sequence.request.embed) {
     for (float& value : sequence.pooled) value /= static_cast<float>(known);
     sequence.info.embedding = std::move(sequence.pooled);
     return Finish(sequence, FinishReason::kMaxTokens);
   }
-  // The prompt's full pages are complete now: another request may share them at once.
-  if (!sequence.prompt_done()) cache_->Publish(sequence, /*finished=*/false);
   SampleChunk(sequence, chunk, logits);
   CountGuesses(sequence, chunk.drafted, known);
   speculator_.Judge(sequence, known);

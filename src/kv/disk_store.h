@@ -30,6 +30,7 @@
 #include "kv/page_pool.h"
 #include "kv/place.h"
 #include "kv/restore.h"
+#include "kv/write_pace.h"
 
 namespace ac::kv {
 
@@ -54,6 +55,8 @@ class DiskStore {
   std::vector<PageId> TakeWritten();
   // Forgets what waits and waits for the page being written: all taken pages can be taken back.
   void DropQueued();
+  // While tokens are generated the writer takes only a small share of the time (write_pace.h).
+  void SetDecoding(bool decoding) { pace_.SetDecoding(decoding); }
   // Waits until everything offered so far is written (or cannot be).
   void Flush();
   // Waits at most `seconds`; false: something is still not written.
@@ -103,6 +106,7 @@ class DiskStore {
     Status status;
   };
   void Read(Restore& restore);
+  void PrefetchPage(const Restore& restore, size_t page, size_t offset, size_t size);
   ReadResult ReadByPages(Restore& restore, Nanos begin);
   ReadResult ReadByLayers(Restore& restore, Nanos begin);
   bool GivenUp(const Restore& restore, Nanos begin) const;
@@ -117,6 +121,7 @@ class DiskStore {
   const PageLayout layout_;
   FileSystem& fs_;
   Clock& clock_;
+  WritePace pace_;
 
   mutable Mutex mutex_;
   CondVar changed_;

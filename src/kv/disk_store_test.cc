@@ -211,6 +211,22 @@ TEST_F(DiskStoreTest, TwoProcessesShareTheFolder) {
   EXPECT_EQ(warnings_.size(), 1u);
 }
 
+// The clock stands still: a writer that rests while tokens are generated rests until it is needed.
+TEST_F(DiskStoreTest, WhoWaitsForThePagesDoesNotWaitForThePace) {
+  FakeClock clock;
+  DiskStoreOptions options;
+  options.folder = folder();
+  options.fingerprint = kModel;
+  options.max_queued = 4096;
+  const auto store =
+      DiskStore::Open(options, pages_.pool().layout(), FileSystem::Real(), clock).value();
+  store->WaitUntilListed();
+  store->SetDecoding(true);
+  pages_.Write(*store, Tokens(40));
+  EXPECT_EQ(store->stats().written_pages, 10u);
+  EXPECT_EQ(pages_.Read(*store, Tokens(40)), 40);
+}
+
 TEST_F(DiskStoreTest, AFullDiskEndsWritingWithOneWarningAndReadingGoesOn) {
   pages_.Write(*Open(), Tokens(8));
   FaultFileSystem fs(FileSystem::Real());

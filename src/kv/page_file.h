@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +45,20 @@ struct PageHeader {
   std::vector<TokenId> tokens;
 };
 
+// The payload's checksum, from pieces in their order: each is read once, while it is still near.
+class PayloadHash {
+ public:
+  PayloadHash();
+  ~PayloadHash();
+  PayloadHash(PayloadHash&&) noexcept;
+  void Add(std::span<const std::byte> piece);
+  uint64_t Sum() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 inline constexpr size_t kPageHeaderBytes = 112;
 inline constexpr uint32_t kPageFileVersion = 1;
 inline constexpr int64_t kMaxFileTokens = int64_t{1} << 24;
@@ -54,9 +70,11 @@ Result<size_t> PageHeaderSize(std::span<const std::byte> start);
 // kDataLoss with the reason on anything but a whole, undamaged header.
 Result<PageHeader> ParsePageHeader(std::span<const std::byte> bytes);
 
-// Writes `path` so that it appears whole or not at all, by way of `temporary` beside it.
+// Writes `path` so that it appears whole or not at all, by way of `temporary` beside it. Calls
+// `after_piece` whenever a piece of the payload is written, so that a writer can rest between them.
 Status WritePageFile(FileSystem& fs, const std::string& path, const std::string& temporary,
-                     PageHeader header, std::span<const std::byte> payload);
+                     PageHeader header, std::span<const std::byte> payload,
+                     const std::function<void()>& after_piece = {});
 Result<PageHeader> ReadPageHeader(File& file);
 // The payload straight into `out`, which must be of its size; kDataLoss when its checksum is wrong.
 Status ReadPayload(File& file, const PageHeader& header, std::span<std::byte> out);

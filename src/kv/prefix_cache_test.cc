@@ -198,6 +198,10 @@ TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
         const Held& h = held[random() % held.size()];
         cache.Keep(std::span(h.tokens).first(random() % (h.tokens.size() + 1)),
                    step + static_cast<int>(random() % 20));
+      } else if (kind == 3 && !held.empty()) {
+        const Held& h = held[random() % held.size()];
+        ASSERT_GE(cache.Match(h.tokens).tokens(), h.lease.tokens())
+            << "step " << step << ": what is pinned stays";
       } else if (held.size() < 3) {
         Held h;
         h.tokens.resize(random() % 14);
@@ -220,7 +224,11 @@ TEST(PrefixCacheRandom, StaysSoundUnderAMillionOperations) {
             own.push_back(*page);
             pages.push_back(*page);
           }
-          if (enough) cache.Publish(h.tokens, pages);
+          if (enough) {
+            cache.Publish(h.tokens, pages);
+            ASSERT_EQ(cache.Match(h.tokens).tokens(), static_cast<int64_t>(h.tokens.size()))
+                << "step " << step << ": what was published last is there, whole";
+          }
           for (const PageId page : own) pool.Release(page);
         }
         held.push_back(std::move(h));

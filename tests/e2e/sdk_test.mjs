@@ -99,6 +99,23 @@ test('every dialect tells the same prompt, read and computed', async () => {
   assert.equal(response.input_tokens_details.cached_tokens, total - 1);
 });
 
+test('openai: the second turn of a response tells what it read from the cache, whole and streamed', async () => {
+  const question = 'Responses remember what was said. '.repeat(20);
+  const first = await openai.responses.create({ model: 'm', input: question, max_output_tokens: 16, temperature: 0 });
+  assert.ok(first.usage.input_tokens_details.cached_tokens < 64, JSON.stringify(first.usage));
+  const turn = (more) => ({ model: 'm', previous_response_id: first.id, max_output_tokens: 16, ...more });
+  const whole = (await openai.responses.create(turn({ input: 'And then?' }))).usage;
+  let streamed;
+  const events = await openai.responses.create(turn({ input: 'What else?', stream: true }));
+  for await (const event of events) streamed = event.response?.usage ?? streamed;
+  for (const usage of [whole, streamed]) {
+    const cached = usage.input_tokens_details.cached_tokens;
+    assert.ok(cached >= first.usage.input_tokens - 1, `${cached} of ${first.usage.input_tokens}: the first turn is read`);
+    assert.ok(cached < usage.input_tokens, 'the new question is computed');
+    assert.equal(usage.total_tokens, usage.input_tokens + usage.output_tokens);
+  }
+});
+
 test('/cache and the trace say where an edited prompt left the cached one', async () => {
   const ask = (word) => anthropic.messages.create({ model: 'm', max_tokens: 2,
     messages: [{ role: 'user', content: 'A first question that stays.' },

@@ -137,6 +137,40 @@ INSTANTIATE_TEST_SUITE_P(Types, LiveCacheTest,
                            return type.param == kv::KvType::kQ8 ? "Q8" : "BF16";
                          });
 
+// In memory for 1.3 times the system prompt and the conversations' own tokens.
+TEST(LiveConversations, TenOverOneSystemPromptNeverComputeItAgain) {
+  constexpr int kConversations = 10;
+  constexpr int kTurns = 3;
+  constexpr int64_t kSystem = 3000;
+  constexpr int64_t kQuestion = 100;
+  constexpr int64_t kReply = 8;
+  constexpr int64_t kUnique = kSystem + kConversations * kTurns * (kQuestion + kReply);
+  constexpr uint64_t kTokenBytes = 512;  // two layers, two heads of 32, keys and values in bf16
+  LiveCache live("built-in", kv::KvType::kBF16, kUnique * kTokenBytes * 13 / 10);
+  live.Restart();
+  EXPECT_LE(live.engine().memory_tokens(), kUnique * 13 / 10);
+  std::mt19937 random(7);
+  const auto append = [&](int64_t count, std::vector<TokenId>* tokens) {
+    for (int64_t i = 0; i < count; ++i) tokens->push_back(static_cast<TokenId>(random() % 500));
+  };
+  std::vector<TokenId> system;
+  append(kSystem, &system);
+  std::vector<std::vector<TokenId>> conversations(kConversations, system);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (int i = 0; i < kConversations; ++i) {
+      std::vector<TokenId>& tokens = conversations[static_cast<size_t>(i)];
+      append(kQuestion, &tokens);
+      const auto sink = Submit(live.engine(), Request(tokens, kReply, 0));
+      ASSERT_TRUE(sink->Wait());
+      const bool first = turn + i == 0;
+      EXPECT_LE(sink->info.cache.computed(), kQuestion + 32 + (first ? kSystem : 0))
+          << "turn " << turn << " of conversation " << i;
+      EXPECT_EQ(sink->info.cache.from_disk, 0) << "memory is enough";
+      tokens.insert(tokens.end(), sink->tokens.begin(), sink->tokens.end());
+    }
+  }
+}
+
 // A sixteenth of each trace's lengths, so that a tiny model is quick enough: a block of 64 tokens
 // becomes 4.
 constexpr int kBlock = 64;

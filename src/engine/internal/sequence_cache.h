@@ -51,6 +51,8 @@ class SequenceCache {
   // Once per step: takes back written pages, restores valuable prefixes after a start. True while
   // the latter goes on, so that an idle engine comes back to it.
   bool Tend();
+  // Once per step: whether a sequence generates. Writing to the disk then keeps out of its way.
+  void SetDecoding(bool decoding) { disk_.SetDecoding(decoding); }
 
   // Gives a waiting sequence everything cached of its tokens except the last, whose logits choose
   // the next token. False: not yet, ask again in the next step. The first time, fills in its
