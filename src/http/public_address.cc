@@ -11,19 +11,19 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
-struct Network {
+struct SpecialNetwork {
   std::array<unsigned char, 4> address;
   unsigned bits;
 };
 // The registry of special-purpose IPv4 addresses (RFC 6890 and its successors).
-constexpr Network kSpecial[] = {
+constexpr SpecialNetwork kSpecial[] = {
     {{0, 0, 0, 0}, 8},      {{10, 0, 0, 0}, 8},     {{100, 64, 0, 0}, 10}, {{127, 0, 0, 0}, 8},
     {{169, 254, 0, 0}, 16}, {{172, 16, 0, 0}, 12},  {{192, 0, 0, 0}, 24},  {{192, 0, 2, 0}, 24},
     {{192, 88, 99, 0}, 24}, {{192, 168, 0, 0}, 16}, {{198, 18, 0, 0}, 15}, {{198, 51, 100, 0}, 24},
     {{203, 0, 113, 0}, 24}, {{224, 0, 0, 0}, 4},    {{240, 0, 0, 0}, 4}};
 
 bool IsPublic(const ip::address_v4& address) {
-  for (const Network& network : kSpecial) {
+  for (const SpecialNetwork& network : kSpecial) {
     const uint32_t mask = ~uint32_t{0} << (32 - network.bits);
     if ((address.to_uint() & mask) == ip::address_v4(network.address).to_uint()) return false;
   }
