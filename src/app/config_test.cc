@@ -71,7 +71,8 @@ TEST_F(ConfigTest, TheStorysSwitchForcesItsServer) {
   EXPECT_EQ(Load()->Get("mode").origin, "FORCE_LMSTUDIO");
   variables_["ANYCLAUDE_MODE"] = "claude";
   EXPECT_EQ(Load()->Text("mode"), "claude") << "our own variable is the clearer word";
-  variables_ = {{"FORCE_LMSTUDIO", "false"}};
+  variables_.erase("ANYCLAUDE_MODE");
+  variables_["FORCE_LMSTUDIO"] = "false";
   EXPECT_EQ(Load()->Text("mode"), "user");
 }
 

@@ -224,7 +224,8 @@ class WebFetchTest : public ::testing::Test {
   }
   // What the model reads of it.
   std::string Read() {
-    const auto* result = inner_.requests().at(1).messages[2].blocks[0].As<chat::ToolResult>();
+    const std::vector<chat::ChatRequest> requests = inner_.requests();
+    const auto* result = requests.at(1).messages[2].blocks[0].As<chat::ToolResult>();
     return result == nullptr ? "" : chat::JoinText(result->content, "");
   }
 
