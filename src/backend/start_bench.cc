@@ -4,7 +4,11 @@
 // shared test data; skipped without them. The model behind costs nothing.
 #include <benchmark/benchmark.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <functional>
 #include <future>
+#include <memory>
 #include <string>
 
 #include "api/api.h"
@@ -52,14 +56,13 @@ class StartSink : public chat::ChatSink {
 
 struct Serving {
   Serving(const Qwen& qwen, std::function<void()> on_step)
-      : model(static_cast<int>(qwen.tokenizer->vocab_size()), kContext),
-        pool(std::move(kv::PagePool::Create(ToyModel::Layout(kPageTokens), kContext / kPageTokens))
-                 .value()) {
+      : model(static_cast<int>(qwen.tokenizer->vocab_size()), kContext) {
     model.on_forward = [on_step = std::move(on_step)](auto) {
       on_step();
       return OkStatus();
     };
-    engine = std::make_unique<engine::Engine>(model, *qwen.tokenizer, std::move(pool),
+    auto pool = kv::PagePool::Create(ToyModel::Layout(kPageTokens), kContext / kPageTokens);
+    engine = std::make_unique<engine::Engine>(model, *qwen.tokenizer, std::move(pool).value(),
                                               engine::EngineOptions{});
     auto prompts = prompt::PromptBuilder::Create(*qwen.tokenizer, qwen.chat_template, "");
     backend = std::make_unique<LocalBackend>(*engine, *qwen.tokenizer, std::move(prompts).value(),
@@ -67,7 +70,6 @@ struct Serving {
   }
 
   ToyModel model;
-  std::unique_ptr<kv::PagePool> pool;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<LocalBackend> backend;
 };
