@@ -11,6 +11,8 @@
 #include "app/upstream.h"
 #include "base/file_system.h"
 #include "http/client.h"
+#include "http/offline_lock.h"
+#include "http/url.h"
 #include "remote/discovery.h"
 #include "remote/remote_backend.h"
 
@@ -41,10 +43,20 @@ class NoBackend : public backend::Backend {
   }
 };
 
-// Asks every local server at once, so that those that hang cost one wait together.
 std::vector<std::string_view> LocalServersThatAnswer(const Environment& environment) {
+  std::vector<std::string_view> modes;
+  for (const ProbedServer& server : ProbeServers(environment)) {
+    if (server.answers) modes.push_back(server.kind->mode);
+  }
+  return modes;
+}
+
+}  // namespace
+
+// At once, so that those that hang cost one wait together.
+std::vector<ProbedServer> ProbeServers(const Environment& environment) {
   struct Asked {
-    const remote::ServerKind* kind;
+    ProbedServer server;
     std::string body;
     int status = 0;
     std::promise<void> over;
@@ -56,8 +68,11 @@ std::vector<std::string_view> LocalServersThatAnswer(const Environment& environm
     const std::string base = remote::NormalizeBaseUrl(
         kind, remote::FromVariables(kind, {"_URL", "_BASE_URL"}, environment).value_or(""));
     if (kind.cloud || kind.probe_path.empty() || base.empty()) continue;
+    const Result<http::Url> url = http::Url::Parse(base);
+    const bool elsewhere = !url.ok() || !http::IsLoopbackHost(url->host);
+    if (elsewhere && http::OfflineLockEngaged()) continue;
     Asked& one = asked.emplace_back();
-    one.kind = &kind;
+    one.server = {.kind = &kind, .url = base};
     http::ClientTimeouts limits;
     limits.total = kProbeTime;
     one.call = client.Start(
@@ -68,17 +83,15 @@ std::vector<std::string_view> LocalServersThatAnswer(const Environment& environm
          .on_data = [&one](std::string_view bytes) { one.body += bytes; },
          .on_done = [&one](const Status&) { one.over.set_value(); }});
   }
-  std::vector<std::string_view> modes;
+  std::vector<ProbedServer> servers;
   for (Asked& one : asked) {
     one.over.get_future().wait();
-    if (one.status == 200 && one.body.find(one.kind->probe_mark) != std::string::npos) {
-      modes.push_back(one.kind->mode);
-    }
+    one.server.answers =
+        one.status == 200 && one.body.find(one.server.kind->probe_mark) != std::string::npos;
+    servers.push_back(std::move(one.server));
   }
-  return modes;
+  return servers;
 }
-
-}  // namespace
 
 struct Backends::Parts {
   BackendFactory factory;

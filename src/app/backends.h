@@ -13,6 +13,7 @@
 #include "app/config.h"
 #include "backend/backend.h"
 #include "remote/pass_through.h"
+#include "remote/server_kind.h"
 
 namespace ac::app {
 
@@ -23,6 +24,15 @@ std::string BackendsFile(const Config& config);
 // `auto` by asking every local server unless a
 // file of rules exists, anything else as it is.
 Result<std::string> ResolveMode(const Config& config, const Environment& environment);
+
+// A server that is not a cloud, at the address that the user's variables or the table give.
+struct ProbedServer {
+  const remote::ServerKind* kind = nullptr;
+  std::string url;
+  bool answers = false;  // and is of this kind
+};
+// Asks all of them at once. With the offline lock, those elsewhere are left out.
+std::vector<ProbedServer> ProbeServers(const Environment& environment);
 
 // The modes whose server answers now, and the clouds there is a key for.
 std::vector<std::string_view> AnsweringModes(const Environment& environment);

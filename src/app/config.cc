@@ -180,6 +180,11 @@ const std::vector<SettingSpec>& Config::Specs() {
       {"web.brave_key", kText, "", "BRAVE_API_KEY", true, false, "key of the Brave search API"},
       {"web.tavily_key", kText, "", "TAVILY_API_KEY", true, false, "key of the Tavily search API"},
       {"web.max_results", kInteger, "5", "", false, false, "results of one search"},
+      {"web.fetch", kBoolean, "false", "", false, false,
+       "fetch pages when a client offers the server tool web_fetch"},
+      {"web.fetch_private", kBoolean, "false", "", false, false,
+       "fetch from this machine and its network too, not only from the internet"},
+      {"web.page_kb", kInteger, "64", "", false, false, "text of one fetched page"},
       {"reply_cache.policy", kText, "side", "", false, false,
        "store replies to requests of temperature 0: off, side (without tools) or all"},
       {"reply_cache.max_mb", kInteger, "64", "", false, false, "size of all stored replies"},
@@ -238,6 +243,11 @@ Result<Config> Config::Load(const Environment& environment, FileSystem& fs,
     if (!value || value->empty()) continue;
     AC_RETURN_IF_ERROR(config.Set(spec.key, *value, Source::kEnvironment, std::string(spec.env))
                            .WithPrefix("[config] " + std::string(spec.env)));
+  }
+  // The story's switch: LM Studio, whatever the files say.
+  const std::string force = environment("FORCE_LMSTUDIO").value_or("");
+  if ((force == "true" || force == "1") && config.Get("mode").source != Source::kEnvironment) {
+    AC_RETURN_IF_ERROR(config.Set("mode", "lmstudio", Source::kEnvironment, "FORCE_LMSTUDIO"));
   }
   return config;
 }

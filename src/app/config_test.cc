@@ -64,6 +64,18 @@ TEST_F(ConfigTest, FlagBeatsEnvironmentBeatsProjectBeatsUser) {
   EXPECT_EQ(config->Get("port").origin, root_ + "/repo/.anyclauderc.json");
 }
 
+TEST_F(ConfigTest, TheStorysSwitchForcesItsServer) {
+  UserFile(R"({"mode": "user"})");
+  variables_["FORCE_LMSTUDIO"] = "true";
+  EXPECT_EQ(Load()->Text("mode"), "lmstudio");
+  EXPECT_EQ(Load()->Get("mode").origin, "FORCE_LMSTUDIO");
+  variables_["ANYCLAUDE_MODE"] = "claude";
+  EXPECT_EQ(Load()->Text("mode"), "claude") << "our own variable is the clearer word";
+  variables_.erase("ANYCLAUDE_MODE");
+  variables_["FORCE_LMSTUDIO"] = "false";
+  EXPECT_EQ(Load()->Text("mode"), "user");
+}
+
 TEST_F(ConfigTest, SyntaxErrorNamesFileLineAndColumn) {
   UserFile("{\n  \"port\": 1,\n  oops\n}");
   const Status status = Load().status();

@@ -27,19 +27,28 @@ std::vector<std::string> Names(const std::string& text) {
   return names;
 }
 
-Result<gateway::SearchOptions> SearchOptionsFrom(const Config& config) {
-  gateway::SearchOptions options;
-  AC_ASSIGN_OR_RETURN(options.service, gateway::ParseSearchService(config.Text("web.search")));
-  if (options.service == gateway::SearchService::kSearxng) {
+Result<web::SearchOptions> SearchOptionsFrom(const Config& config) {
+  web::SearchOptions options;
+  AC_ASSIGN_OR_RETURN(options.service, web::ParseSearchService(config.Text("web.search")));
+  if (options.service == web::SearchService::kSearxng) {
     options.url = config.Text("web.searxng_url");
-  } else if (options.service == gateway::SearchService::kBrave) {
+  } else if (options.service == web::SearchService::kBrave) {
     options.key = config.Text("web.brave_key");
   } else {
     options.key = config.Text("web.tavily_key");
   }
   options.max_results =
       static_cast<int>(std::clamp<int64_t>(config.Integer("web.max_results"), 1, 20));
-  AC_RETURN_IF_ERROR(gateway::CheckSearchOptions(options));
+  AC_RETURN_IF_ERROR(web::CheckSearchOptions(options));
+  return options;
+}
+
+web::FetchOptions FetchOptionsFrom(const Config& config) {
+  web::FetchOptions options;
+  options.enabled = config.Boolean("web.fetch");
+  options.allow_private = config.Boolean("web.fetch_private");
+  options.max_text_bytes =
+      static_cast<size_t>(std::clamp<int64_t>(config.Integer("web.page_kb"), 1, 4096)) << 10;
   return options;
 }
 
@@ -83,10 +92,11 @@ Result<std::unique_ptr<GatewayBackends>> GatewayBackends::Open(const Config& con
       obs::Warn("serve", "no replies are stored", {{"why", cache.status().message()}});
     }
   }
-  AC_ASSIGN_OR_RETURN(const gateway::SearchOptions search, SearchOptionsFrom(config));
-  if (search.service != gateway::SearchService::kOff) {
+  gateway::WebOptions web{.search = {}, .fetch = FetchOptionsFrom(config)};
+  AC_ASSIGN_OR_RETURN(web.search, SearchOptionsFrom(config));
+  if (web.any()) {
     backends->layers_.push_back(
-        std::make_unique<gateway::WebTools>(*around, search, obs::Metrics::Default()));
+        std::make_unique<gateway::WebTools>(*around, std::move(web), obs::Metrics::Default()));
     around = backends->layers_.back().get();
   }
   const gateway::SideRequestRules rules{.quota = config.Boolean("side_requests.quota"),

@@ -13,6 +13,7 @@
 #include "app/session_report.h"
 #include "launch/child.h"
 #include "launch/client_environment.h"
+#include "launch/client_settings.h"
 #include "launch/terminal_menu.h"
 #include "store/ledger.h"
 #include "store/schema.h"
@@ -69,14 +70,32 @@ Status ApplyDefaults(const std::string& mode, Config* config) {
   return OkStatus();
 }
 
-launch::MergedEnvironment ClientEnvironment(const Config& config, const ServerFacts& facts) {
+launch::ClientSetup SetupFor(const Config& config, const ServerFacts& facts) {
   launch::ClientSetup setup;
   setup.url = facts.url;
   setup.model_id = facts.model.empty() ? "" : api::ModelIdForDiscovery(facts.model);
   setup.api_key = config.Text("api_key");
   setup.context_length = facts.context_length;
   setup.pass_through = facts.pass_through;
-  return launch::MergeEnvironment(launch::ClientVariables(setup), launch::OwnEnvironment());
+  return setup;
+}
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The client's whole command line.
+std::vector<std::string> ClientCommand(const std::string& client, const launch::ClientSetup& setup,
+                                       const std::vector<std::string>& args) {
+  std::string folder = Variable("CLAUDE_CONFIG_DIR");
+  if (folder.empty()) folder = JoinPath(Variable("HOME"), ".claude");
+  const std::vector<std::string> settings = launch::SettingsWords(
+      setup, args, launch::ReadSettingsFiles(FileSystem::Real(), folder, "."));
+  std::vector<std::string> command{client};
+  command.insert(command.end(), settings.begin(), settings.end());
+  command.insert(command.end(), args.begin(), args.end());
+  return command;
 }
 
 // Before anything is started: a model may take a while to open.
@@ -136,13 +155,14 @@ Result<int> Launch(CommandContext& context, const LaunchRequest& request) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   AC_ASSIGN_OR_RETURN(const auto server, RunningServer::Start(config));
   if (AskedToStop()) return 130;
-  const launch::MergedEnvironment environment = ClientEnvironment(config, server->facts());
+  const launch::ClientSetup setup = SetupFor(config, server->facts());
+  const launch::MergedEnvironment environment =
+      launch::MergeEnvironment(launch::ClientVariables(setup), launch::OwnEnvironment());
   for (const std::string& name : environment.kept) {
     fmt::print(stderr, "anyclaude: {} keeps the value from your environment\n", name);
   }
-  std::vector<std::string> argv{client};
-  argv.insert(argv.end(), request.client_args.begin(), request.client_args.end());
-  const Result<int> code = launch::RunChild(argv, environment.entries);
+  const Result<int> code =
+      launch::RunChild(ClientCommand(client, setup, request.client_args), environment.entries);
   server->Stop(kGrace);
   fmt::print(stderr, "{}", server->Report());
   return code;

@@ -25,11 +25,12 @@ Status CheckMode(std::string_view mode) {
 
 std::vector<launch::MenuItem> UsableModes(const Config&) {
   std::vector<launch::MenuItem> items = {
-      {"local", "Local engine", "private, no key, no cost per token"}};
+      {"local", "Local engine", "for private work; no key, no cost per token"}};
   for (const std::string_view mode : AnsweringModes(ProcessEnvironment())) {
     const remote::ServerKind& kind = *remote::FindServerKind(mode);
     items.push_back({std::string(mode), std::string(kind.title),
-                     kind.cloud ? "cloud, paid per token" : "found on this machine"});
+                     kind.cloud ? "for the hardest edits; paid per token"
+                                : "found running; as good as its model, no cost per token"});
   }
   return items;
 }

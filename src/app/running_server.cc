@@ -7,6 +7,7 @@
 #include "app/backends.h"
 #include "app/forwarded_requests.h"
 #include "app/gateway_settings.h"
+#include "app/mode_health.h"
 #include "app/modes.h"
 #include "app/open_model.h"
 #include "app/session_report.h"
@@ -38,6 +39,7 @@ Status CheckSettings(const Config& config) {
 // In the order they are made; destroyed from the last to the first.
 struct RunningServer::Parts {
   std::unique_ptr<gateway::SessionTotals> totals;
+  std::unique_ptr<ModeHealth> mode_health;
   std::unique_ptr<gateway::LiveView> live;
   std::unique_ptr<gateway::Recorder> recorder;  // null when the home cannot be written
   OpenedModel opened;
@@ -71,6 +73,7 @@ struct RunningServer::Parts {
   void Observe(const Config& config, const std::string& mode) {
     const bool log_bodies = obs::ParseDebugLevel(config.Text("debug")).bodies;
     totals = std::make_unique<gateway::SessionTotals>(mode, obs::Metrics::Default(), log_bodies);
+    mode_health = std::make_unique<ModeHealth>(mode, ProcessEnvironment());
     live = std::make_unique<gateway::LiveView>(AC_VERSION, mode);
     gateway::RecorderOptions options{
         .home = config.home(),
@@ -122,8 +125,16 @@ struct RunningServer::Parts {
           {"disk_bytes", stats.disk_bytes},     {"disk_bad_pages", stats.disk_bad_pages},
           {"disk_writing", stats.disk_writing}};
     }
-    (*snapshot)["modes"] =
-        json::Array{json::Object{{"name", facts.mode}, {"state", "serving"}, {"ok", true}}};
+    json::Array modes{
+        json::Object{{"name", facts.mode}, {"state", "serving"}, {"ok", true}, {"serving", true}}};
+    for (const ModeState& mode : mode_health->Look()) {
+      modes.push_back(json::Object{{"name", mode.name},
+                                   {"title", mode.title},
+                                   {"state", mode.state},
+                                   {"ok", mode.ok},
+                                   {"serving", false}});
+    }
+    (*snapshot)["modes"] = std::move(modes);
   }
 
   Status Listen(const Config& config, std::vector<gateway::RequestObserver*> observers) {

@@ -4,7 +4,7 @@
 
 namespace ac::backend {
 
-EarlyStarts::EarlyStarts(Nanos patience) : patience_(patience), thread_([this] { Run(); }) {}
+EarlyStarts::EarlyStarts() : thread_([this] { Run(); }) {}
 
 EarlyStarts::~EarlyStarts() {
   {
@@ -15,9 +15,9 @@ EarlyStarts::~EarlyStarts() {
   thread_.join();
 }
 
-void EarlyStarts::Watch(const std::shared_ptr<LocalCall>& call) {
+void EarlyStarts::Watch(const std::shared_ptr<LocalCall>& call, Nanos due) {
   MutexLock lock(mutex_);
-  waiting_.emplace_back(Clock::Real().Now() + patience_, call);
+  waiting_.emplace(due, call);
   wake_.NotifyOne();
 }
 
@@ -28,13 +28,13 @@ void EarlyStarts::Run() {
       MutexLock lock(mutex_);
       while (waiting_.empty() && !stopping_) wake_.Wait(mutex_);
       if (stopping_) return;
-      const Nanos left = waiting_.front().first - Clock::Real().Now();
+      const Nanos left = waiting_.begin()->first - Clock::Real().Now();
       if (left > Nanos{0}) {
         wake_.WaitFor(mutex_, left);
         continue;
       }
-      call = waiting_.front().second.lock();
-      waiting_.pop_front();
+      call = waiting_.begin()->second.lock();
+      waiting_.erase(waiting_.begin());
     }
     if (call != nullptr) call->BeginEarly();
   }

@@ -60,8 +60,11 @@ void EmbedCall::SubmitNext() {
   const Result<engine::RequestId> id =
       engine_.Submit(std::move(request), std::make_shared<TextSink>(shared_from_this(), text));
   if (!id.ok()) return Fail(id.status());
-  MutexLock lock(mutex_);
-  requests_.push_back(*id);
+  {
+    MutexLock lock(mutex_);
+    if (done_ != nullptr) return requests_.push_back(*id);
+  }
+  engine_.Cancel(*id);  // it was closed meanwhile
 }
 
 void EmbedCall::OnFinish(size_t text, const engine::FinishInfo& info) {
@@ -77,13 +80,14 @@ void EmbedCall::OnFinish(size_t text, const engine::FinishInfo& info) {
     if (--missing_ == 0) {
       done = std::exchange(done_, nullptr);
       result = std::move(result_);
+      requests_.clear();
     }
   }
   if (done == nullptr) return SubmitNext();
   done(std::move(result));
 }
 
-void EmbedCall::Fail(const Status& status) {
+TextTools::EmbeddingsCallback EmbedCall::Close() {
   TextTools::EmbeddingsCallback done;
   std::vector<engine::RequestId> requests;
   {
@@ -92,7 +96,18 @@ void EmbedCall::Fail(const Status& status) {
     requests.swap(requests_);
   }
   for (const engine::RequestId id : requests) engine_.Cancel(id);
-  if (done != nullptr) done(status);
+  return done;
+}
+
+void EmbedCall::Fail(const Status& status) {
+  if (const TextTools::EmbeddingsCallback done = Close()) done(status);
+}
+
+void EmbedCall::Detach() { Close(); }
+
+bool EmbedCall::over() {
+  MutexLock lock(mutex_);
+  return done_ == nullptr;
 }
 
 }  // namespace ac::backend

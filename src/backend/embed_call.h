@@ -20,6 +20,10 @@ class EmbedCall : public std::enable_shared_from_this<EmbedCall> {
 
   // One pass over each text's tokens, a few texts at a time. Once.
   void Submit(std::vector<std::vector<int32_t>> texts);
+  // The caller is gone: nobody is answered any more, the engine stops its work.
+  void Detach();
+  // Answered, or nobody waits.
+  bool over();
 
  private:
   class TextSink;
@@ -28,6 +32,8 @@ class EmbedCall : public std::enable_shared_from_this<EmbedCall> {
   void OnFinish(size_t text, const engine::FinishInfo& info);
   // The first failure is the answer; what still runs is cancelled.
   void Fail(const Status& status);
+  // Nothing is answered from now on but by the caller; what still runs is cancelled.
+  TextTools::EmbeddingsCallback Close();
 
   engine::Engine& engine_;
   Mutex mutex_;

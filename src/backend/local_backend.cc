@@ -1,5 +1,6 @@
 #include "backend/local_backend.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -42,17 +43,18 @@ engine::GenerateRequest SettingsFor(const chat::ChatRequest& request,
   return settings;
 }
 
-}  // namespace
-
 // Destroying it stops the work.
-class LocalBackend::RunningCall : public Call {
+template <typename Work>
+class Handle : public Call {
  public:
-  explicit RunningCall(std::shared_ptr<LocalCall> call) : call_(std::move(call)) {}
-  ~RunningCall() override { call_->Detach(); }
+  explicit Handle(std::shared_ptr<Work> work) : work_(std::move(work)) {}
+  ~Handle() override { work_->Detach(); }
 
  private:
-  const std::shared_ptr<LocalCall> call_;
+  const std::shared_ptr<Work> work_;
 };
+
+}  // namespace
 
 LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& tokenizer,
                            std::unique_ptr<const prompt::PromptBuilder> prompts,
@@ -63,9 +65,9 @@ LocalBackend::LocalBackend(engine::Engine& engine, const tokenizer::Tokenizer& t
       options_(std::move(options)),
       family_(toolcall::DetectFamily(prompts_->source())),
       grammars_(tokenizer_, family_, std::string(prompts_->source())),
-      early_starts_(options_.start_patience),
+      background_(1),
       preparation_(options_.preparation_threads) {
-  preparation_.Post([this] { grammars_.Prepare(); });
+  background_.Post([this] { grammars_.Prepare(); });
   if (options_.metrics != nullptr) {
     const auto counter = [this](const char* outcome) {
       return options_.metrics->GetCounter("anyclaude_repeated_calls_total",
@@ -93,55 +95,113 @@ std::unique_ptr<Call> LocalBackend::Start(chat::ChatRequest request,
                                           std::shared_ptr<chat::ChatSink> sink) {
   chat::IdSource& ids = options_.ids != nullptr ? *options_.ids : chat::IdSource::Random();
   auto call = std::make_shared<LocalCall>(engine_, tokenizer_, std::move(sink), ids);
-  preparation_.Post([this, call, request = std::move(request)] { Prepare(request, *call); });
-  return std::make_unique<RunningCall>(std::move(call));
+  const Nanos arrived = Clock::Real().Now();
+  preparation_.Post([this, call, request = std::move(request), arrived]() mutable {
+    Prepare(std::move(request), *call, arrived);
+  });
+  return std::make_unique<Handle<LocalCall>>(std::move(call));
 }
 
-// On a preparation thread: the request becomes token ids and goes to the engine.
-void LocalBackend::Prepare(const chat::ChatRequest& request, LocalCall& call) {
-  std::vector<std::vector<int32_t>> prompts;
+// A request on its way to the engine.
+struct LocalBackend::Prepared {
+  chat::ChatRequest request;
+  std::vector<std::vector<int32_t>> prompts{};
   ReplyFormat format = ReplyFormat::Raw();
-  std::vector<kv::Place> places;
-  for (const chat::RawPrompt& raw : request.prompts) prompts.push_back(prompts_->Tokens(raw));
+  std::vector<kv::Place> places{};
+};
+
+// The request becomes token ids. What fails here is answered before a message has begun.
+Status LocalBackend::ReadPrompt(Prepared* prepared, LocalCall& call) {
+  const chat::ChatRequest& request = prepared->request;
+  for (const chat::RawPrompt& raw : request.prompts) {
+    prepared->prompts.push_back(prompts_->Tokens(raw));
+  }
   if (request.prompts.empty()) {
-    Result<prompt::Prompt> prompt = prompts_->Build(request, &turns_);
-    if (!prompt.ok()) return call.Fail(prompt.status());
-    format = ReplyFormat::ForChat(request, family_, prompt->ending);
-    const auto count = static_cast<int64_t>(prompt->tokens.size());
-    places = PlacesOf(prompt->parts, count);
-    call.Describe(std::move(prompt->parts), count);
-    format.repeated = chat::FindRepeatedCall(request.messages);
+    AC_ASSIGN_OR_RETURN(prompt::Prompt prompt, prompts_->Build(request, &turns_));
+    prepared->format = ReplyFormat::ForChat(request, family_, prompt.ending);
+    const auto count = static_cast<int64_t>(prompt.tokens.size());
+    prepared->places = PlacesOf(prompt.parts, count);
+    call.Describe(std::move(prompt.parts), count);
+    prepared->format.repeated = chat::FindRepeatedCall(request.messages);
     call.CountRepetitions(&repetitions_);
-    prompts.push_back(std::move(prompt->tokens));
+    prepared->prompts.push_back(std::move(prompt.tokens));
     call.Diagnose(&diagnosis_, request.previous_message_id, DigestOf(request));
-    call.ListenToTurns(prompt->opening,
+    call.ListenToTurns(prompt.opening,
                        [this](prompt::GeneratedTurn turn) { RememberTurn(std::move(turn)); });
   }
-  for (const auto& prompt : prompts) {
+  for (const auto& prompt : prepared->prompts) {
     const auto count = static_cast<int64_t>(prompt.size());
     const Status fits = engine_.CheckPrompt(count);
     if (fits.code() == Code::kTooLarge) {
-      return call.Fail(api::PromptTooLong(count, engine_.context_length() - 1));
+      return api::PromptTooLong(count, engine_.context_length() - 1);
     }
     if (!fits.ok()) {  // an agent that compacts can go on; its user reads what is missing
-      return call.Fail(
-          api::PromptTooLong(count, engine_.memory_tokens() - 1, api::ErrorText(fits)));
+      return api::PromptTooLong(count, engine_.memory_tokens() - 1, api::ErrorText(fits));
     }
   }
-  engine::GenerateRequest settings = SettingsFor(request, options_.sampling);
-  auto constraint = grammars_.For(request, format.tools, format.thinking_open);
+  if (prepared->prompts.empty()) return OkStatus();
+  call.Introduce(request.model, static_cast<int64_t>(prepared->prompts.front().size()));
+  return ReplyGrammars::Check(request, prepared->format.tools);
+}
+
+// On a preparation thread. Once nothing of the client's can be wrong any more, its message begins;
+// a grammar that must be compiled is not waited for. A response format is the client's too, so it
+// is compiled first.
+void LocalBackend::Prepare(chat::ChatRequest request, LocalCall& call, Nanos arrived) {
+  if (call.over()) return;
+  auto prepared = std::make_shared<Prepared>(Prepared{.request = std::move(request)});
+  const Status read = ReadPrompt(prepared.get(), call);
+  if (!read.ok()) return call.Fail(read);
+  const ReplyFormat& format = prepared->format;
+  auto known = grammars_.Known(prepared->request, format.tools, format.thinking_open);
+  if (known) {
+    Submit(*prepared, *std::move(known), call);
+  } else if (prepared->request.response_format.kind != chat::ResponseFormat::Kind::kText) {
+    CompileAndSubmit(*prepared, call);
+  } else {
+    const Status accepted = CheckSubmission(*prepared);
+    if (!accepted.ok()) return call.Fail(accepted);
+    call.BeginEarly();
+    background_.Post([this, prepared, shared = call.shared_from_this()] {
+      if (!shared->over()) CompileAndSubmit(*prepared, *shared);
+    });
+    return;
+  }
+  // An idle engine answers within this, and knows what its cache holds.
+  constexpr Nanos kAnswer = std::chrono::milliseconds(2);
+  early_starts_.Watch(call.shared_from_this(),
+                      std::max(arrived + options_.start_patience, Clock::Real().Now() + kAnswer));
+}
+
+Status LocalBackend::CheckSubmission(const Prepared& prepared) const {
+  const engine::GenerateRequest settings = SettingsFor(prepared.request, options_.sampling);
+  for (const std::vector<int32_t>& prompt : prepared.prompts) {
+    AC_RETURN_IF_ERROR(engine_.CheckRequest(settings, prompt));
+  }
+  return OkStatus();
+}
+
+void LocalBackend::CompileAndSubmit(Prepared& prepared, LocalCall& call) {
+  auto constraint =
+      grammars_.For(prepared.request, prepared.format.tools, prepared.format.thinking_open);
   if (!constraint.ok()) return call.Fail(constraint.status());
-  settings.constraint = std::move(constraint).value();
-  settings.places = std::move(places);
-  call.Submit(request, std::move(prompts), settings, std::move(format));
-  early_starts_.Watch(call.shared_from_this());
+  Submit(prepared, std::move(constraint).value(), call);
+}
+
+void LocalBackend::Submit(Prepared& prepared,
+                          std::shared_ptr<const engine::TokenConstraint> constraint,
+                          LocalCall& call) {
+  engine::GenerateRequest settings = SettingsFor(prepared.request, options_.sampling);
+  settings.constraint = std::move(constraint);
+  settings.places = std::move(prepared.places);
+  call.Submit(prepared.request, std::move(prepared.prompts), settings, std::move(prepared.format));
 }
 
 // On the engine thread; the file is another thread's work.
 void LocalBackend::RememberTurn(prompt::GeneratedTurn turn) {
   turns_.Remember(turn);
   if (options_.turn_log_folder.empty()) return;
-  preparation_.Post([this, turn = std::move(turn)] {
+  background_.Post([this, turn = std::move(turn)] {
     MutexLock lock(log_mutex_);
     if (turn_log_ == nullptr) return;
     const Status status = turn_log_->Append(turn);
@@ -173,13 +233,18 @@ std::string LocalBackend::Detokenize(std::span<const int32_t> tokens) const {
   return tokenizer_.Decode(tokens);
 }
 
-void LocalBackend::Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) {
+std::unique_ptr<Call> LocalBackend::Embed(std::vector<chat::RawPrompt> texts,
+                                          EmbeddingsCallback done) {
   auto call = std::make_shared<EmbedCall>(engine_, std::move(done));
   preparation_.Post([this, call, texts = std::move(texts)] {
     std::vector<std::vector<int32_t>> prompts;
-    for (const chat::RawPrompt& text : texts) prompts.push_back(prompts_->Tokens(text));
+    for (const chat::RawPrompt& text : texts) {
+      if (call->over()) return;
+      prompts.push_back(prompts_->Tokens(text));
+    }
     call->Submit(std::move(prompts));
   });
+  return std::make_unique<Handle<EmbedCall>>(std::move(call));
 }
 
 std::vector<api::ModelInfo> LocalBackend::Models() const {

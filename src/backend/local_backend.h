@@ -1,8 +1,9 @@
 // Answers conversations with the embedded engine.
 //
-// Start() posts the slow part (template, tokeniser) to preparation threads, submits to the engine
-// and turns its tokens into chat events: text, thinking, tool calls, usage. Thread-safe; must be
-// destroyed before the engine.
+// Start() posts the slow part (template, tokeniser) to preparation threads, then what is slower
+// still (the grammar of tools that are new) to another; submits to the engine and turns its tokens
+// into chat events: text, thinking, tool calls, usage. Thread-safe; must be destroyed before the
+// engine.
 #pragma once
 
 #include <memory>
@@ -34,9 +35,10 @@ struct LocalOptions {
   std::string display_name;
   engine::SamplingParams sampling;  // what a request leaves unset
   chat::IdSource* ids = nullptr;    // null: random ones
-  int preparation_threads = 1;
-  // A message begins at most this long after its prompt is ready, even if the engine is busy.
-  Nanos start_patience = std::chrono::milliseconds(15);
+  int preparation_threads = 2;
+  // A message begins this long after its request, or when its prompt is read if that takes longer,
+  // even if the engine is busy.
+  Nanos start_patience = std::chrono::milliseconds(20);
   // Where generated turns are kept over restarts, a file per vocabulary; empty: in memory only.
   std::string turn_log_folder;
   obs::Metrics* metrics = nullptr;  // must outlive the backend
@@ -54,14 +56,19 @@ class LocalBackend : public Backend, public TextTools {
   std::vector<api::ModelInfo> Models() const override;
   void Tokenize(chat::ChatRequest request, TokensCallback done) override;
   std::string Detokenize(std::span<const int32_t> tokens) const override;
-  void Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) override;
+  std::unique_ptr<Call> Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) override;
 
   const prompt::PromptBuilder& prompts() const { return *prompts_; }
 
  private:
-  class RunningCall;
-
-  void Prepare(const chat::ChatRequest& request, LocalCall& call);
+  struct Prepared;
+  void Prepare(chat::ChatRequest request, LocalCall& call, Nanos arrived);
+  Status ReadPrompt(Prepared* prepared, LocalCall& call);
+  void Submit(Prepared& prepared, std::shared_ptr<const engine::TokenConstraint> constraint,
+              LocalCall& call);
+  // What the engine would refuse.
+  Status CheckSubmission(const Prepared& prepared) const;
+  void CompileAndSubmit(Prepared& prepared, LocalCall& call);
   void RememberTurn(prompt::GeneratedTurn turn);
 
   engine::Engine& engine_;
@@ -76,7 +83,8 @@ class LocalBackend : public Backend, public TextTools {
   Mutex log_mutex_;
   std::unique_ptr<prompt::TurnLog> turn_log_ AC_GUARDED_BY(log_mutex_);  // null: none
   EarlyStarts early_starts_;
-  TaskQueue preparation_;
+  TaskQueue background_;   // what no message's beginning waits for: grammars, the turn log
+  TaskQueue preparation_;  // posts to the one above, so it ends first
 };
 
 }  // namespace ac::backend

@@ -349,13 +349,88 @@ TEST_F(LocalBackendTest, AMessageBeginsWhileTheModelIsBusyWithAnother) {
   EXPECT_EQ(sink->reply().usage.PromptTokens(), start->usage.input_tokens);
 }
 
+// Looks at the engine in the moment in which the message begins.
+class StartWatcher : public CollectingChatSink {
+ public:
+  explicit StartWatcher(const engine::Engine& engine) : engine_(engine) {}
+  void OnEvent(chat::ChatEvent event) override {
+    if (const auto* start = event.As<chat::MessageStart>()) {
+      MutexLock lock(mutex_);
+      start_ = *start;
+      requests_ = engine_.stats().requests;
+    }
+    CollectingChatSink::OnEvent(std::move(event));
+  }
+  chat::MessageStart start() {
+    MutexLock lock(mutex_);
+    return start_;
+  }
+  uint64_t requests() {
+    MutexLock lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  const engine::Engine& engine_;
+  Mutex mutex_;
+  chat::MessageStart start_ AC_GUARDED_BY(mutex_);
+  uint64_t requests_ AC_GUARDED_BY(mutex_) = 0;
+};
+
+chat::ChatRequest AskWithTools(int tools) {
+  chat::ChatRequest request = Ask("read it");
+  for (int i = 0; i < tools; ++i) {
+    request.tools.push_back(
+        {.name = "Read" + std::to_string(i),
+         .input_schema = R"({"type":"object","properties":{"path":{"type":"string"}}})"});
+  }
+  return request;
+}
+
+TEST_F(LocalBackendTest, AMessageBeginsBeforeTheGrammarOfNewToolsIsCompiled) {
+  auto sink = std::make_shared<StartWatcher>(*engine_);
+  const auto call = backend_->Start(AskWithTools(30), sink);
+  ASSERT_TRUE(sink->Wait());
+  ASSERT_TRUE(sink->reply().complete) << sink->reply().error;
+  EXPECT_EQ(sink->requests(), 0u) << "the engine is told when the grammar is ready";
+  EXPECT_FALSE(sink->start().admitted);
+  EXPECT_EQ(sink->start().model, "asked-model");
+  EXPECT_EQ(sink->start().usage.input_tokens, sink->reply().usage.PromptTokens());
+  EXPECT_TRUE(api::CheckEvents(sink->events()).ok()) << api::CheckEvents(sink->events());
+  EXPECT_EQ(engine_->stats().requests, 1u);
+}
+
+TEST_F(LocalBackendTest, WhatIsWrongWithARequestIsSaidBeforeAMessageBegins) {
+  const auto refused = [&](const chat::ChatRequest& request, const std::string& why) {
+    const auto sink = Run(request);
+    EXPECT_EQ(sink->count(), 1u) << why << ": an error and nothing before it";
+    EXPECT_NE(sink->reply().error.message().find(why), std::string::npos) << sink->reply().error;
+  };
+  chat::ChatRequest request = AskWithTools(2);
+  request.tools[1].name = request.tools[0].name;
+  refused(request, "tools: two tools have the name");
+  request = AskWithTools(2);
+  request.tool_choice = {.kind = chat::ToolChoice::Kind::kTool, .name = "Write"};
+  refused(request, "tool_choice: there is no tool");
+  request = AskWithTools(3);
+  request.sampling.temperature = -1;
+  refused(request, "temperature");
+  request = AskWithTools(4);
+  request.messages[0].blocks[0].As<chat::Text>()->text = std::string(3000, 'x');
+  refused(request, "prompt is too long");
+  request = AskWithTools(5);
+  request.response_format = {.kind = chat::ResponseFormat::Kind::kJsonSchema,
+                             .schema = R"({"type":7})"};
+  refused(request, "response_format");
+}
+
 TEST_F(LocalBackendTest, EmbeddingsAreNormalisedAndInTheOrderOfTheTexts) {
   std::vector<chat::RawPrompt> texts(20);
   for (size_t i = 0; i < texts.size(); ++i) {
     texts[i].tokens = {1, static_cast<int32_t>(i), 30};
   }
   std::promise<TextTools::Embeddings> told;
-  backend_->Embed(texts, [&](Result<TextTools::Embeddings> result) {
+  const auto work = backend_->Embed(texts, [&](Result<TextTools::Embeddings> result) {
     ASSERT_TRUE(result.ok()) << result.status();
     told.set_value(std::move(result).value());
   });
@@ -372,10 +447,30 @@ TEST_F(LocalBackendTest, EmbeddingsAreNormalisedAndInTheOrderOfTheTexts) {
 
 TEST_F(LocalBackendTest, ATextTooLongToEmbedIsAnsweredOnce) {
   std::promise<Status> told;
-  backend_->Embed({{.text = "short"}, {.text = std::string(3000, 'x')}},
-                  [&](Result<TextTools::Embeddings> result) { told.set_value(result.status()); });
+  const auto work = backend_->Embed(
+      {{.text = "short"}, {.text = std::string(3000, 'x')}},
+      [&](Result<TextTools::Embeddings> result) { told.set_value(result.status()); });
   const Status status = told.get_future().get();
   EXPECT_NE(status.message().find("prompt is too long: 3000 tokens"), std::string::npos) << status;
+}
+
+TEST_F(LocalBackendTest, EmbeddingsThatNobodyWaitsForAreNotComputed) {
+  Gate gate;
+  model_.on_forward = [&](auto) { return gate.Pass(); };
+  std::atomic<int> answers{0};
+  auto work = backend_->Embed(std::vector<chat::RawPrompt>(200, {.text = "some text"}),
+                              [&](const auto&) { ++answers; });
+  gate.AwaitStep();
+  work.reset();
+  gate.Open();
+  // A question behind them: what the engine was told before has ended by then.
+  Run(Ask("hello"));
+  for (int i = 0; i < 500 && engine_->stats().running > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(engine_->stats().running, 0);
+  EXPECT_EQ(answers, 0);
+  EXPECT_LE(engine_->stats().requests, 9u) << "eight texts at a time, and the question";
 }
 
 TEST_F(LocalBackendTest, CountsTokensExactlyWithoutGenerating) {

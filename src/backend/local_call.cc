@@ -41,14 +41,12 @@ void LocalCall::Submit(const chat::ChatRequest& request, std::vector<std::vector
                        const engine::GenerateRequest& settings, ReplyFormat format) {
   MutexLock lock(mutex_);
   if (sink_ == nullptr) return;  // detached while the prompt was prepared
-  model_ = request.model;
   wants_logprobs_ = request.logprobs;
   const auto shared_format = std::make_shared<const ReplyFormat>(std::move(format));
   const size_t per_prompt = static_cast<size_t>(request.n);
   for (size_t i = 0; i < prompts.size() * per_prompt; ++i) {
     choices_.push_back({.reply = ReplyStream(static_cast<int>(i), shared_format, ids_)});
   }
-  prompt_tokens_ = prompts.empty() ? 0 : static_cast<int64_t>(prompts.front().size());
   for (size_t i = 0; i < choices_.size(); ++i) {
     engine::GenerateRequest generate = settings;
     generate.prompt = prompts[i / per_prompt];
@@ -90,6 +88,17 @@ void LocalCall::Describe(std::vector<prompt::PromptPart> parts, int64_t prompt_t
   MutexLock lock(mutex_);
   last_mark_ = LastMark(parts, prompt_tokens);
   parts_ = std::move(parts);
+}
+
+void LocalCall::Introduce(const std::string& model, int64_t prompt_tokens) {
+  MutexLock lock(mutex_);
+  model_ = model;
+  prompt_tokens_ = prompt_tokens;
+}
+
+bool LocalCall::over() {
+  MutexLock lock(mutex_);
+  return sink_ == nullptr;
 }
 
 chat::PromptFacts LocalCall::FactsOf(const engine::CacheReport& report) const {

@@ -47,10 +47,14 @@ class LocalCall : public std::enable_shared_from_this<LocalCall> {
   void Diagnose(CacheDiagnosis* diagnosis, std::string previous_message_id, RequestDigest digest);
   // Before Submit: what the prompt consists of, to say what the cache did with it.
   void Describe(std::vector<prompt::PromptPart> parts, int64_t prompt_tokens);
-  // Begins the message although the engine has not admitted the request: the client sees that it
-  // is heard. Nothing when it has begun, or when it must carry a diagnosis that only the engine can
-  // give.
+  // Before BeginEarly and Submit: what a message tells of its request at its beginning.
+  void Introduce(const std::string& model, int64_t prompt_tokens);
+  // Begins the message although the engine has not admitted the request, or not even been told of
+  // it: the client sees that it is heard. Nothing when it has begun, or when it must carry a
+  // diagnosis that only the engine can give.
   void BeginEarly();
+  // Nobody listens any more: what is not begun need not be.
+  bool over();
   // Before Submit: counts what became of calls that were repeated.
   void CountRepetitions(const RepetitionCounters* counters);
   // One Error event, then nothing.

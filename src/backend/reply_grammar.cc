@@ -21,6 +21,8 @@ using grammar::ProgramBuilder;
 using grammar::SchemaCompiler;
 using grammar::SchemaNote;
 
+using Constraint = std::shared_ptr<const engine::TokenConstraint>;
+
 // A client's tools are the same in every turn; sub-agents bring a few sets more.
 constexpr size_t kMaxCached = 16;
 
@@ -33,6 +35,10 @@ void Report(std::string_view what, const std::string& name, const std::vector<Sc
                {"keyword", note.keyword},
                {"effect", note.effect}});
   }
+}
+
+bool DemandsNothing(const chat::ChatRequest& request) {
+  return request.response_format.kind == ResponseFormat::Kind::kText && request.tools.empty();
 }
 
 std::string KeyOf(const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools,
@@ -174,23 +180,44 @@ std::shared_ptr<const grammar::Vocabulary> ReplyGrammars::SharedVocabulary() {
   return vocabulary_;
 }
 
+std::optional<Constraint> ReplyGrammars::Find(const std::string& key) {
+  MutexLock lock(mutex_);
+  const auto found = std::find_if(cache_.begin(), cache_.end(),
+                                  [&](const Entry& entry) { return entry.key == key; });
+  if (found == cache_.end()) return std::nullopt;
+  cache_.splice(cache_.begin(), cache_, found);
+  return cache_.front().constraint;
+}
+
+std::optional<Constraint> ReplyGrammars::Known(const chat::ChatRequest& request,
+                                               const std::vector<chat::ToolSpec>& tools,
+                                               bool thinking_open) {
+  if (DemandsNothing(request)) return Constraint();
+  return Find(KeyOf(request, tools, thinking_open));
+}
+
+Status ReplyGrammars::Check(const chat::ChatRequest& request,
+                            const std::vector<chat::ToolSpec>& tools) {
+  if (DemandsNothing(request)) return OkStatus();
+  std::set<std::string_view> names;
+  for (const chat::ToolSpec& tool : tools) {
+    if (!names.insert(tool.name).second) {
+      return InvalidArgument("tools: two tools have the name \"" + tool.name + "\"");
+    }
+  }
+  const ToolChoice& choice = request.tool_choice;
+  if (choice.kind == ToolChoice::Kind::kTool && names.count(choice.name) == 0) {
+    return InvalidArgument("tool_choice: there is no tool \"" + choice.name + "\" in tools");
+  }
+  return OkStatus();
+}
+
 Result<std::shared_ptr<const engine::TokenConstraint>> ReplyGrammars::For(
     const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools,
     bool thinking_open) {
-  using Constraint = std::shared_ptr<const engine::TokenConstraint>;
-  if (request.response_format.kind == ResponseFormat::Kind::kText && request.tools.empty()) {
-    return Constraint();
-  }
+  if (DemandsNothing(request)) return Constraint();
   std::string key = KeyOf(request, tools, thinking_open);
-  {
-    MutexLock lock(mutex_);
-    const auto found = std::find_if(cache_.begin(), cache_.end(),
-                                    [&](const Entry& entry) { return entry.key == key; });
-    if (found != cache_.end()) {
-      cache_.splice(cache_.begin(), cache_, found);
-      return cache_.front().constraint;
-    }
-  }
+  if (auto known = Find(key)) return *std::move(known);
   AC_ASSIGN_OR_RETURN(Constraint constraint, Compile(request, tools, thinking_open));
   MutexLock lock(mutex_);
   cache_.push_front({std::move(key), constraint});
@@ -201,17 +228,9 @@ Result<std::shared_ptr<const engine::TokenConstraint>> ReplyGrammars::For(
 Result<std::shared_ptr<const engine::TokenConstraint>> ReplyGrammars::Compile(
     const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools,
     bool thinking_open) {
+  AC_RETURN_IF_ERROR(Check(request, tools));
   const ToolChoice& choice = request.tool_choice;
-  std::set<std::string_view> names;
-  for (const chat::ToolSpec& tool : tools) {
-    if (!names.insert(tool.name).second) {
-      return InvalidArgument("tools: two tools have the name \"" + tool.name + "\"");
-    }
-  }
   const bool named = choice.kind == ToolChoice::Kind::kTool;
-  if (named && names.count(choice.name) == 0) {
-    return InvalidArgument("tool_choice: there is no tool \"" + choice.name + "\" in tools");
-  }
   const bool must_call = (named || choice.kind == ToolChoice::Kind::kAny) && !tools.empty();
   const bool formatted = request.response_format.kind != ResponseFormat::Kind::kText && !must_call;
 

@@ -6,6 +6,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,17 @@ class ReplyGrammars {
                 std::string template_source)
       : tokenizer_(tokenizer), family_(family), template_source_(std::move(template_source)) {}
 
-  // Null: nothing is demanded of the reply. `tools`: those the model may call; `thinking_open`: the
-  // prompt ends inside a thinking block. A tool whose schema cannot be compiled takes any JSON
-  // object and is reported in the log; a response format that cannot be is an error.
+  // What a client got wrong about its tools: two of one name, a choice that is none of them. Fast.
+  static Status Check(const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools);
+  // What For answers, if that is known; nothing when it must be compiled, which may take a tenth of
+  // a second.
+  std::optional<std::shared_ptr<const engine::TokenConstraint>> Known(
+      const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools,
+      bool thinking_open);
+  // Null: nothing is demanded of the reply. `tools`: those the model may call, checked;
+  // `thinking_open`: the prompt ends inside a thinking block. A tool whose schema cannot be
+  // compiled takes any JSON object and is reported in the log; a response format that cannot be is
+  // an error.
   Result<std::shared_ptr<const engine::TokenConstraint>> For(
       const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools,
       bool thinking_open);
@@ -42,6 +51,7 @@ class ReplyGrammars {
     std::shared_ptr<const engine::TokenConstraint> constraint;
   };
   std::shared_ptr<const grammar::Vocabulary> SharedVocabulary();
+  std::optional<std::shared_ptr<const engine::TokenConstraint>> Find(const std::string& key);
   Result<std::shared_ptr<const engine::TokenConstraint>> Compile(
       const chat::ChatRequest& request, const std::vector<chat::ToolSpec>& tools,
       bool thinking_open);

@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "backend/backend.h"
 #include "base/status.h"
 #include "chat/chat.h"
 
@@ -30,9 +32,10 @@ class TextTools {
   virtual void Tokenize(chat::ChatRequest request, TokensCallback done) = 0;
   // Perhaps not valid UTF-8: tokens may be parts of characters.
   virtual std::string Detokenize(std::span<const int32_t> tokens) const = 0;
-  // The mean hidden state of each text (at least one), normalised. The callback runs once, on
-  // another thread.
-  virtual void Embed(std::vector<chat::RawPrompt> texts, EmbeddingsCallback done) = 0;
+  // The mean hidden state of each text (at least one), normalised. The callback runs once, perhaps
+  // on another thread. Destroying the Call stops the work and forgets the callback.
+  virtual std::unique_ptr<Call> Embed(std::vector<chat::RawPrompt> texts,
+                                      EmbeddingsCallback done) = 0;
 };
 
 }  // namespace ac::backend

@@ -61,6 +61,14 @@ Engine::~Engine() {
   model_.SetInterrupt(nullptr);
 }
 
+Status Engine::CheckQueue() const {
+  if (stopping_) return Unavailable("[engine] shutting down");
+  if (stats_.queued < options_.max_queued) return OkStatus();
+  metrics_.Refused();
+  return Status(Code::kOverloaded, "[engine] " + std::to_string(stats_.queued) +
+                                       " requests are waiting; try again later");
+}
+
 int64_t Engine::memory_tokens() const { return cache_->capacity_tokens(); }
 
 Status Engine::CheckPrompt(int64_t tokens) const {
@@ -81,30 +89,32 @@ Status Engine::CheckPrompt(int64_t tokens) const {
                     " tokens: raise kv.memory_mb");
 }
 
-Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink) {
-  const int64_t prompt = static_cast<int64_t>(request.prompt.size());
+Status Engine::CheckRequest(const GenerateRequest& request, std::span<const TokenId> ids) const {
+  const auto prompt = static_cast<int64_t>(ids.size());
   if (prompt == 0) return InvalidArgument("[engine] the prompt is empty");
   AC_RETURN_IF_ERROR(CheckPrompt(prompt));
   if (request.embed && model_.embedding_size() == 0) {
     return Unsupported("[engine] this model gives no embeddings");
   }
   AC_RETURN_IF_ERROR(CheckSamplingParams(request.sampling));
-  for (const TokenId token : request.prompt) {
+  for (const TokenId token : ids) {
     if (token < 0 || token >= model_.vocab_size()) {
       return InvalidArgument("[engine] token " + std::to_string(token) +
                              " is not in the vocabulary of " + std::to_string(model_.vocab_size()));
     }
   }
-  const int64_t room = std::min(context_length_, memory_tokens()) - prompt;
+  MutexLock lock(mutex_);
+  return CheckQueue();
+}
+
+Result<RequestId> Engine::Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink) {
+  AC_RETURN_IF_ERROR(CheckRequest(request, request.prompt));
+  const int64_t room =
+      std::min(context_length_, memory_tokens()) - static_cast<int64_t>(request.prompt.size());
   const int64_t wanted = request.max_tokens > 0 ? std::min(request.max_tokens, room) : room;
 
   MutexLock lock(mutex_);
-  if (stopping_) return Unavailable("[engine] shutting down");
-  if (stats_.queued >= options_.max_queued) {
-    metrics_.Refused();
-    return Status(Code::kOverloaded, "[engine] " + std::to_string(stats_.queued) +
-                                         " requests are waiting; try again later");
-  }
+  AC_RETURN_IF_ERROR(CheckQueue());
   const RequestId id = next_id_++;
   auto sequence =
       std::make_unique<Sequence>(id, std::move(request), std::move(sink), tokenizer_, clock_.Now());

@@ -50,6 +50,8 @@ class Engine {
   // Fails at once, without a call to the sink, on an empty prompt or one that CheckPrompt refuses,
   // bad sampling values, or a full queue (kOverloaded).
   Result<RequestId> Submit(GenerateRequest request, std::shared_ptr<TokenSink> sink);
+  // What Submit would say of such a prompt now.
+  Status CheckRequest(const GenerateRequest& request, std::span<const TokenId> prompt) const;
   // Takes effect at once, within a layer, when nobody else shares the step, and otherwise after the
   // step; the sink gets OnFinish(kCancelled). Unknown ids are ignored.
   void Cancel(RequestId id);
@@ -78,6 +80,7 @@ class Engine {
   void Compute(std::span<const PlannedChunk> plan);
   void BeginStep(std::span<const PlannedChunk> plan);
   void InterruptIfUnwanted() AC_REQUIRES(mutex_);
+  Status CheckQueue() const AC_REQUIRES(mutex_);
   model::Chunk InputOf(Sequence& sequence, const PlannedChunk& chunk) const;
   bool FinishArrival(std::span<const PlannedChunk> plan, Nanos begin);
   void ComputeFailed(std::span<const PlannedChunk> plan, const Status& status);

@@ -9,6 +9,8 @@
 namespace ac::gateway {
 
 using api::Dialect;
+using backend::TextTools;
+using Embeddings = TextTools::Embeddings;
 
 void Gateway::HandleEmbeddings(const http::Request& request, const ExchangePtr& exchange) {
   Result<api::EmbeddingRequest> asked = api::ParseEmbeddings(request.body);
@@ -25,8 +27,8 @@ void Gateway::HandleEmbeddings(const http::Request& request, const ExchangePtr& 
   }
   std::vector<chat::RawPrompt> inputs = asked->inputs;
   auto shared = std::make_shared<const api::EmbeddingRequest>(std::move(asked).value());
-  options_.text_tools->Embed(std::move(inputs), [exchange, shared](
-                                                    Result<backend::TextTools::Embeddings> result) {
+  auto work = options_.text_tools->Embed(std::move(inputs), [exchange,
+                                                             shared](Result<Embeddings> result) {
     if (!result.ok()) return RespondError(*exchange, Dialect::kOpenAi, result.status());
     const auto size = static_cast<int64_t>(result->vectors.front().size());
     if (shared->dimensions != 0 && shared->dimensions != size) {
@@ -36,6 +38,9 @@ void Gateway::HandleEmbeddings(const http::Request& request, const ExchangePtr& 
     }
     RespondJson(*exchange, api::EncodeEmbeddings(*shared, result->vectors, result->prompt_tokens));
   });
+  // The exchange keeps the work, and a client that leaves ends it.
+  exchange->OnClientGone([held = std::make_shared<std::unique_ptr<backend::Call>>(
+                              std::move(work))] { held->reset(); });
 }
 
 }  // namespace ac::gateway

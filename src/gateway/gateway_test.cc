@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "api/errors.h"
+#include "support/http_server.h"
 #include "support/raw_http.h"
 
 namespace ac::gateway {
@@ -233,6 +234,54 @@ TEST_F(GatewayTest, EmbeddingsNeedAModelOfOurOwn) {
   const RawReply reply = Ask("POST", "/v1/embeddings", R"({"model":"m","input":"x"})");
   EXPECT_EQ(reply.status, 501) << reply.body;
   EXPECT_EQ(Ask("POST", "/v1/embeddings", R"({"model":"m"})").status, 400);
+}
+
+// Embeds nothing, and counts who waits for it.
+class WaitingTextTools : public backend::TextTools {
+ public:
+  class Work : public backend::Call {
+   public:
+    explicit Work(WaitingTextTools& owner) : owner_(owner) { ++owner_.running; }
+    ~Work() override { --owner_.running; }
+
+   private:
+    WaitingTextTools& owner_;
+  };
+
+  void Tokenize(chat::ChatRequest, TokensCallback done) override { done(std::vector<int32_t>{}); }
+  std::string Detokenize(std::span<const int32_t>) const override { return ""; }
+  std::unique_ptr<backend::Call> Embed(std::vector<chat::RawPrompt>,
+                                       EmbeddingsCallback done) override {
+    if (answer) {
+      done(Embeddings{.vectors = {{1.0f}}, .prompt_tokens = 1});
+    } else {
+      kept = std::move(done);
+    }
+    return std::make_unique<Work>(*this);
+  }
+
+  bool answer = false;
+  EmbeddingsCallback kept;
+  std::atomic<int> running{0};
+};
+
+TEST_F(GatewayTest, AClientThatLeavesEndsItsEmbeddings) {
+  WaitingTextTools tools;
+  GatewayOptions options;
+  options.text_tools = &tools;
+  Start(options);
+  const std::string body = R"({"model":"m","input":"x"})";
+  {
+    const RawSocket client = RawSocket::Tcp(server_->port());
+    client.Send("POST /v1/embeddings HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body);
+    ASSERT_TRUE(testing::Eventually([&] { return tools.running == 1; }));
+  }
+  EXPECT_TRUE(testing::Eventually([&] { return tools.running == 0; }));
+  tools.kept = nullptr;
+  tools.answer = true;
+  EXPECT_EQ(Ask("POST", "/v1/embeddings", body).status, 200);
+  EXPECT_TRUE(testing::Eventually([&] { return tools.running == 0; })) << "answered, forgotten";
 }
 
 TEST_F(GatewayTest, AnErrorBeforeTheStartHasAnHttpStatus) {

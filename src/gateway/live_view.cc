@@ -47,6 +47,7 @@ struct LiveView::Entry {
     out["age_s"] = Seconds(now - started);
     out["prompt_done"] = measure.prompt_done();
     out["prompt_total"] = measure.prompt_total();
+    out["prefill_left_s"] = Maybe(measure.prefill_seconds_left());
     out["pieces"] = pieces;
     const double writing = pieces > 1 ? Seconds(last_piece - first_piece) : 0;
     out["pieces_per_s"] =

@@ -243,5 +243,38 @@ TEST_F(RecorderTest, TotalsAddUpAndSaveTimeAtTheMeasuredSpeed) {
   EXPECT_DOUBLE_EQ(*sum.SavedSeconds(), 8.1);
 }
 
+TEST_F(RecorderTest, PromptsThatAreBeingReadAreInTheMetrics) {
+  SessionTotals totals("local", metrics_);
+  const auto tokens = [&](const char* state) {
+    return metrics_
+        .GetGauge("anyclaude_prefill_tokens", "Of the prompts that are being read now",
+                  {{"state", state}})
+        .value();
+  };
+  const obs::Gauge seconds_left =
+      metrics_.GetGauge("anyclaude_prefill_seconds_left",
+                        "Until the last of the prompts that are being read now is read");
+  const auto watch = totals.OnStarted(Observed());
+  const auto other = totals.OnStarted(Observed());
+  watch->OnEvent({.value = chat::MessageStart{.id = "msg_1", .model = "m"}}, seconds(10));
+  watch->OnEvent({.value = chat::Ping{}}, seconds(10));
+  EXPECT_EQ(tokens("read"), 0);
+  watch->OnEvent({.value = chat::Ping{.prompt_done = 512, .prompt_total = 2048}}, seconds(11));
+  EXPECT_EQ(tokens("read"), 512);
+  EXPECT_EQ(tokens("left"), 1536);
+  EXPECT_EQ(seconds_left.value(), 0) << "not known yet";
+  watch->OnEvent({.value = chat::Ping{.prompt_done = 1024, .prompt_total = 2048}}, seconds(13));
+  EXPECT_EQ(seconds_left.value(), 4);
+  other->OnEvent({.value = chat::Ping{.prompt_done = 100, .prompt_total = 200}}, seconds(13));
+  EXPECT_EQ(tokens("read"), 1124);
+  watch->OnEvent({.value = chat::BlockStart{.index = 0, .block = {.value = chat::Text{}}}},
+                 seconds(15));
+  EXPECT_EQ(tokens("read"), 100);
+  EXPECT_EQ(seconds_left.value(), 0);
+  other->OnEnd(Ending::kCancelled, seconds(16));
+  EXPECT_EQ(tokens("read"), 0);
+  EXPECT_EQ(tokens("left"), 0);
+}
+
 }  // namespace
 }  // namespace ac::gateway

@@ -28,6 +28,8 @@ void RequestMeasure::Apply(const chat::ChatEvent& event, Nanos now) {
       if (!accepted_) accepted_ = now;
       prompt_done_ = ping->prompt_done;
       prompt_total_ = ping->prompt_total;
+      last_progress_ = {now, prompt_done_};
+      if (!first_progress_) first_progress_ = last_progress_;
     }
   } else if (const auto* delta = event.As<chat::MessageDelta>()) {
     stop_reason_ = delta->stop_reason;
@@ -59,6 +61,14 @@ std::optional<double> RequestMeasure::Since(std::optional<Nanos> time, Nanos fro
 std::optional<double> RequestMeasure::prefill_ms() const {
   if (!accepted_ || !first_output_ || prompt_total_ == 0) return std::nullopt;
   return Since(first_output_, *accepted_);
+}
+
+std::optional<double> RequestMeasure::prefill_seconds_left() const {
+  if (!reading()) return std::nullopt;
+  const double seconds = Seconds(last_progress_.at - first_progress_->at);
+  const auto read = static_cast<double>(last_progress_.done - first_progress_->done);
+  if (seconds <= 0 || read <= 0) return std::nullopt;
+  return static_cast<double>(prompt_total_ - prompt_done_) / read * seconds;
 }
 
 std::optional<double> RequestMeasure::tokens_per_second() const {

@@ -35,6 +35,9 @@ class RequestMeasure {
   // How much of the prompt is read, where the backend tells.
   int64_t prompt_done() const { return prompt_done_; }
   int64_t prompt_total() const { return prompt_total_; }
+  // While the prompt is read: at the speed since progress was first told.
+  bool reading() const { return prompt_total_ > 0 && !answering() && !ended_.has_value(); }
+  std::optional<double> prefill_seconds_left() const;
   bool accepted() const { return accepted_.has_value(); }
   bool answering() const { return first_output_.has_value(); }
 
@@ -66,6 +69,12 @@ class RequestMeasure {
   Ending ending_ = Ending::kCancelled;
   int64_t prompt_done_ = 0;
   int64_t prompt_total_ = 0;
+  struct Progress {
+    Nanos at{0};
+    int64_t done = 0;
+  };
+  std::optional<Progress> first_progress_;
+  Progress last_progress_;
 };
 
 std::string_view EndingName(Ending ending);  // "complete", "failed", "cancelled"

@@ -1,5 +1,7 @@
 #include "gateway/session_totals.h"
 
+#include <algorithm>
+
 #include "obs/log.h"
 #include "store/ledger.h"
 
@@ -20,9 +22,16 @@ class SessionTotals::Watch : public RequestWatch {
  public:
   Watch(SessionTotals& owner, Nanos started, std::string model)
       : owner_(owner), model_(std::move(model)), measure_(started, owner.mode_) {}
-  void OnEvent(const chat::ChatEvent& event, Nanos now) override { measure_.Apply(event, now); }
+  void OnEvent(const chat::ChatEvent& event, Nanos now) override {
+    const bool was_reading = measure_.reading();
+    measure_.Apply(event, now);
+    const bool progress = event.As<chat::Ping>() != nullptr && measure_.reading();
+    if (progress || was_reading != measure_.reading()) owner_.Progress(this, measure_);
+  }
   void OnEnd(Ending ending, Nanos now) override {
+    const bool was_reading = measure_.reading();
     measure_.End(ending, now);
+    if (was_reading) owner_.Progress(this, measure_);
     owner_.Add(measure_, model_);
   }
 
@@ -43,7 +52,16 @@ SessionTotals::SessionTotals(std::string mode, obs::Metrics& metrics, bool log_b
                                    {{"source", "computed"}})),
       reused_(metrics.GetCounter("anyclaude_prompt_tokens_total", "Prompt tokens by source",
                                  {{"source", "cache"}})),
-      output_(metrics.GetCounter("anyclaude_output_tokens_total", "Tokens generated")) {}
+      output_(metrics.GetCounter("anyclaude_output_tokens_total", "Tokens generated")),
+      prefill_read_(metrics.GetGauge("anyclaude_prefill_tokens",
+                                     "Of the prompts that are being read now",
+                                     {{"state", "read"}})),
+      prefill_left_(metrics.GetGauge("anyclaude_prefill_tokens",
+                                     "Of the prompts that are being read now",
+                                     {{"state", "left"}})),
+      prefill_seconds_left_(
+          metrics.GetGauge("anyclaude_prefill_seconds_left",
+                           "Until the last of the prompts that are being read now is read")) {}
 
 std::unique_ptr<RequestWatch> SessionTotals::OnStarted(const ObservedRequest& request) {
   if (log_bodies_) {
@@ -51,6 +69,26 @@ std::unique_ptr<RequestWatch> SessionTotals::OnStarted(const ObservedRequest& re
                {{"path", request.http.path}, {"body", request.http.body}});
   }
   return std::make_unique<Watch>(*this, request.now, request.chat.model);
+}
+
+void SessionTotals::Progress(const Watch* watch, const RequestMeasure& measure) {
+  MutexLock lock(mutex_);
+  if (measure.reading()) {
+    reading_[watch] = {.read = measure.prompt_done(),
+                       .left = measure.prompt_total() - measure.prompt_done(),
+                       .seconds_left = measure.prefill_seconds_left().value_or(0)};
+  } else {
+    reading_.erase(watch);
+  }
+  Reading all;
+  for (const auto& [_, one] : reading_) {
+    all.read += one.read;
+    all.left += one.left;
+    all.seconds_left = std::max(all.seconds_left, one.seconds_left);
+  }
+  prefill_read_.Set(static_cast<double>(all.read));
+  prefill_left_.Set(static_cast<double>(all.left));
+  prefill_seconds_left_.Set(all.seconds_left);
 }
 
 Totals SessionTotals::totals() const {

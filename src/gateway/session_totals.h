@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ class SessionTotals : public RequestObserver {
  private:
   class Watch;
   void Add(const RequestMeasure& measure, const std::string& model);
+  // How far a running request has read its prompt; it is over when it reads no more.
+  void Progress(const Watch* watch, const RequestMeasure& measure);
 
   const std::string mode_;
   obs::Metrics& metrics_;
@@ -52,9 +55,18 @@ class SessionTotals : public RequestObserver {
   const obs::Counter computed_;
   const obs::Counter reused_;
   const obs::Counter output_;
+  const obs::Gauge prefill_read_;
+  const obs::Gauge prefill_left_;
+  const obs::Gauge prefill_seconds_left_;
 
   mutable Mutex mutex_;
   Totals totals_ AC_GUARDED_BY(mutex_);
+  struct Reading {
+    int64_t read = 0;
+    int64_t left = 0;
+    double seconds_left = 0;  // 0: not known yet
+  };
+  std::map<const Watch*, Reading> reading_ AC_GUARDED_BY(mutex_);
 };
 
 }  // namespace ac::gateway

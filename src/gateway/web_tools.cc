@@ -11,74 +11,6 @@
 namespace ac::gateway {
 namespace {
 
-constexpr std::string_view kTool = "web_search";
-constexpr std::string_view kType = "web_search_";
-constexpr int64_t kDefaultUses = 5;
-constexpr std::string_view kDirect = "Perform a web search for the query: ";
-
-constexpr std::string_view kSchema =
-    R"({"type":"object","properties":{"query":{"type":"string"}},"required":["query"]})";
-
-bool IsWebSearch(const chat::ToolSpec& tool) { return tool.type.starts_with(kType); }
-
-// What a model reads of a result that the client keeps as JSON.
-std::string ReadableResult(const std::string& content) {
-  const Result<json::Value> parsed = json::Parse(content);
-  const json::Array* hits = parsed.ok() ? parsed->if_array() : nullptr;
-  if (hits == nullptr) return "The search failed.";
-  std::string text;
-  for (const json::Value& hit : *hits) {
-    text += std::string(json::GetString(hit, "title").value_or("")) + "\n" +
-            std::string(json::GetString(hit, "url").value_or("")) + "\n";
-    // Our own results carry their text where the cloud's carry a cipher.
-    text += std::string(json::GetString(hit, "encrypted_content").value_or("")) + "\n\n";
-  }
-  return text.empty() ? "Nothing was found." : text;
-}
-
-// One assistant message with server blocks becomes assistant and user messages in turn.
-void AddTranslated(const chat::Message& message, std::vector<chat::Message>* out) {
-  chat::Message current{.role = message.role};
-  for (const chat::Block& block : message.blocks) {
-    if (const auto* use = block.As<chat::ServerToolUse>()) {
-      current.blocks.push_back({.value = chat::ToolUse{use->id, use->name, use->input}});
-    } else if (const auto* result = block.As<chat::ServerToolResult>()) {
-      if (!current.blocks.empty()) out->push_back(std::move(current));
-      current = {.role = message.role};
-      chat::ToolResult readable{.tool_use_id = result->tool_use_id};
-      readable.content.push_back({.value = chat::Text{ReadableResult(result->content)}});
-      out->push_back({chat::Role::kUser, {{.value = std::move(readable)}}});
-    } else {
-      current.blocks.push_back(block);
-    }
-  }
-  if (!current.blocks.empty()) out->push_back(std::move(current));
-}
-
-bool HasServerBlocks(const chat::Message& message) {
-  return std::any_of(message.blocks.begin(), message.blocks.end(), [](const chat::Block& block) {
-    return block.As<chat::ServerToolUse>() != nullptr ||
-           block.As<chat::ServerToolResult>() != nullptr;
-  });
-}
-
-std::string ResultContent(const Result<std::vector<SearchHit>>& hits) {
-  if (!hits.ok()) {
-    return json::Write(
-        json::Object{{"type", "web_search_tool_result_error"}, {"error_code", "unavailable"}});
-  }
-  json::Array list;
-  for (const SearchHit& hit : *hits) {
-    list.push_back(
-        json::Object{{"type", "web_search_result"},
-                     {"url", hit.url},
-                     {"title", hit.title},
-                     {"encrypted_content", hit.text},
-                     {"page_age", hit.age.empty() ? json::Value(nullptr) : json::Value(hit.age)}});
-  }
-  return json::Write(list);
-}
-
 void Add(const chat::Usage& more, chat::Usage* sum) {
   sum->input_tokens += more.input_tokens;
   sum->cache_read += more.cache_read;
@@ -87,46 +19,20 @@ void Add(const chat::Usage& more, chat::Usage* sum) {
   sum->thinking_tokens += more.thinking_tokens;
 }
 
+// The one argument of a call: a query, an address.
+std::string_view ArgumentOf(std::string_view tool) { return tool == kFetchTool ? "url" : "query"; }
+
 }  // namespace
-
-bool TranslateWebSearch(chat::ChatRequest* request, int64_t* max_uses) {
-  const auto tool = std::find_if(request->tools.begin(), request->tools.end(), IsWebSearch);
-  if (tool == request->tools.end()) return false;
-  const Result<json::Value> definition = json::Parse(tool->json);
-  *max_uses = kDefaultUses;
-  if (definition.ok()) {
-    *max_uses =
-        std::clamp<int64_t>(json::GetInt(*definition, "max_uses").value_or(kDefaultUses), 1, 20);
-  }
-  *tool = {.name = std::string(kTool),
-           .description = "Searches the web and gives titles, addresses and excerpts of pages.",
-           .input_schema = std::string(kSchema)};
-  std::vector<chat::Message> messages;
-  for (chat::Message& message : request->messages) {
-    if (HasServerBlocks(message)) {
-      AddTranslated(message, &messages);
-    } else {
-      messages.push_back(std::move(message));
-    }
-  }
-  request->messages = std::move(messages);
-  return true;
-}
-
-std::string DirectQuery(const chat::ChatRequest& request) {
-  if (request.tools.size() != 1 || !IsWebSearch(request.tools[0])) return "";
-  if (request.messages.empty() || request.messages.back().role != chat::Role::kUser) return "";
-  const std::string text = chat::JoinText(request.messages.back().blocks, "\n");
-  if (!text.starts_with(kDirect)) return "";
-  return text.substr(kDirect.size());
-}
 
 // One message to the client, made of several rounds of the inner backend.
 class WebTools::Conversation : public std::enable_shared_from_this<Conversation> {
  public:
-  Conversation(WebTools& owner, chat::ChatRequest request, int64_t max_uses,
+  Conversation(WebTools& owner, chat::ChatRequest request, OfferedTools offered,
                std::shared_ptr<chat::ChatSink> sink)
-      : owner_(owner), request_(std::move(request)), uses_left_(max_uses), sink_(std::move(sink)) {}
+      : owner_(owner),
+        request_(std::move(request)),
+        offered_(std::move(offered)),
+        sink_(std::move(sink)) {}
 
   // Asks the inner backend with the conversation so far.
   void NextRound();
@@ -148,13 +54,15 @@ class WebTools::Conversation : public std::enable_shared_from_this<Conversation>
   void SendIndexed(chat::ChatEvent event) AC_REQUIRES(mutex_);
   void SendCall(const OwnCall& call, const std::string& server_id) AC_REQUIRES(mutex_);
   void Run(size_t at);
-  void Searched(size_t at, const std::string& server_id, Result<std::vector<SearchHit>> hits);
-  static std::string QueryOf(const chat::ToolUse& use);
+  void Search(size_t at, const std::string& server_id, const std::string& query);
+  void Fetch(size_t at, const std::string& server_id, const std::string& url);
+  void Finished(size_t at, const std::string& server_id, const ServerResult& result);
+  static std::string InputOf(const chat::ToolUse& use);
 
   WebTools& owner_;
   Mutex mutex_;
   chat::ChatRequest request_ AC_GUARDED_BY(mutex_);
-  int64_t uses_left_ AC_GUARDED_BY(mutex_);
+  OfferedTools offered_ AC_GUARDED_BY(mutex_);
   std::shared_ptr<chat::ChatSink> sink_ AC_GUARDED_BY(mutex_);  // null once over or detached
   bool opened_ AC_GUARDED_BY(mutex_) = false;                   // MessageStart is out
   int base_ AC_GUARDED_BY(mutex_) = 0;                          // index of the round's first block
@@ -168,6 +76,7 @@ class WebTools::Conversation : public std::enable_shared_from_this<Conversation>
   // Kept to the end: a call must not be destroyed inside its own callback.
   std::vector<std::unique_ptr<backend::Call>> rounds_ AC_GUARDED_BY(mutex_);
   std::vector<http::Call> searches_ AC_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<web::Fetch>> fetches_ AC_GUARDED_BY(mutex_);
 };
 
 class WebTools::RoundSink : public chat::ChatSink {
@@ -202,8 +111,10 @@ void WebTools::Conversation::NextRound() {
     said_ = {.role = chat::Role::kAssistant};
     results_ = {.role = chat::Role::kUser};
     request = request_;
-    if (uses_left_ <= 0) {
-      std::erase_if(request.tools, [](const chat::ToolSpec& tool) { return tool.name == kTool; });
+    for (const auto& [name, tool] : offered_) {
+      if (tool.uses_left > 0) continue;
+      std::erase_if(request.tools,
+                    [&name = name](const chat::ToolSpec& spec) { return spec.name == name; });
       request.tool_choice = {};
     }
   }
@@ -220,7 +131,7 @@ void WebTools::Conversation::SearchFirst(const std::string& query) {
     results_ = {.role = chat::Role::kUser};
     OpenMessage();
     calls_.push_back({.use = {.id = chat::IdSource::Random().Next(chat::kToolUseIdPrefix),
-                              .name = std::string(kTool),
+                              .name = std::string(kSearchTool),
                               .input = json::Write(json::Object{{"query", query}})}});
   }
   Run(0);
@@ -278,7 +189,7 @@ bool WebTools::Conversation::TakeOwnCall(const chat::ChatEvent& event) {
   if (const auto* start = event.As<chat::BlockStart>()) {
     const auto* use = start->block.As<chat::ToolUse>();
     if (use == nullptr) return false;
-    if (use->name != kTool) {
+    if (!offered_.contains(use->name)) {
       client_calls_ = true;
       return false;
     }
@@ -322,25 +233,25 @@ void WebTools::Conversation::SendIndexed(chat::ChatEvent event) {
   sink_->OnEvent(std::move(event));
 }
 
-std::string WebTools::Conversation::QueryOf(const chat::ToolUse& use) {
+std::string WebTools::Conversation::InputOf(const chat::ToolUse& use) {
   const Result<json::Value> input = json::Parse(use.input);
   if (!input.ok()) return "";
-  return std::string(json::GetString(*input, "query").value_or(""));
+  return std::string(json::GetString(*input, ArgumentOf(use.name)).value_or(""));
 }
 
 void WebTools::Conversation::SendCall(const OwnCall& call, const std::string& server_id) {
-  SendIndexed({.value = chat::BlockStart{
-                   .index = 0,
-                   .block = {.value = chat::ServerToolUse{server_id, std::string(kTool), ""}}}});
   SendIndexed(
-      {.value = chat::ToolArgsDelta{
-           .index = 0, .partial_json = json::Write(json::Object{{"query", QueryOf(call.use)}})}});
+      {.value = chat::BlockStart{
+           .index = 0, .block = {.value = chat::ServerToolUse{server_id, call.use.name, ""}}}});
+  const json::Object input{{ArgumentOf(call.use.name), InputOf(call.use)}};
+  SendIndexed({.value = chat::ToolArgsDelta{.index = 0, .partial_json = json::Write(input)}});
   SendIndexed({.value = chat::BlockStop{.index = 0}});
 }
 
-// Runs the searches of a round one after the other, then asks the model to go on.
+// Runs the calls of a round one after the other, then asks the model to go on.
 void WebTools::Conversation::Run(size_t at) {
-  std::string query;
+  std::string tool;
+  std::string input;
   std::string server_id;
   {
     MutexLock lock(mutex_);
@@ -348,7 +259,8 @@ void WebTools::Conversation::Run(size_t at) {
     if (at < calls_.size()) {
       server_id = chat::IdSource::Random().Next("srvtoolu_");
       SendCall(calls_[at], server_id);
-      query = QueryOf(calls_[at].use);
+      tool = calls_[at].use.name;
+      input = InputOf(calls_[at].use);
     } else if (client_calls_) {
       // The client must run its own tools first; it will send the results of both.
       end_.usage = usage_;
@@ -364,10 +276,17 @@ void WebTools::Conversation::Run(size_t at) {
     }
   }
   if (server_id.empty()) return NextRound();
-  owner_.searches_.Add();
+  if (tool == kFetchTool) return Fetch(at, server_id, input);
+  Search(at, server_id, input);
+}
+
+void WebTools::Conversation::Search(size_t at, const std::string& server_id,
+                                    const std::string& query) {
+  owner_.search_counters_.calls.Add();
   const auto self = shared_from_this();
-  const auto searched = [self, at, server_id](Result<std::vector<SearchHit>> hits) {
-    self->Searched(at, server_id, std::move(hits));
+  const auto searched = [self, at, server_id](const Result<std::vector<web::SearchHit>>& hits) {
+    if (!hits.ok()) self->owner_.search_counters_.failures.Add();
+    self->Finished(at, server_id, SearchResult(hits));
   };
   if (query.empty()) return searched(InvalidArgument("[web] the model gave no query"));
   http::Call call = owner_.searcher_.Search(query, searched);
@@ -375,23 +294,45 @@ void WebTools::Conversation::Run(size_t at) {
   if (sink_ != nullptr) searches_.push_back(std::move(call));
 }
 
-void WebTools::Conversation::Searched(size_t at, const std::string& server_id,
-                                      Result<std::vector<SearchHit>> hits) {
-  if (!hits.ok()) owner_.failures_.Add();
-  const std::string content = ResultContent(hits);
+void WebTools::Conversation::Fetch(size_t at, const std::string& server_id,
+                                   const std::string& url) {
+  owner_.fetch_counters_.calls.Add();
+  web::FetchRules rules;
+  bool known = false;
+  {
+    MutexLock lock(mutex_);
+    rules = offered_.find(kFetchTool)->second.rules;
+    known = IsAddressKnown(request_, url);
+  }
+  const auto self = shared_from_this();
+  const auto fetched = [self, at, server_id](const web::FetchOutcome& outcome) {
+    if (!outcome.page) self->owner_.fetch_counters_.failures.Add();
+    self->Finished(at, server_id, FetchResult(outcome));
+  };
+  if (!url.empty() && !known) {
+    return fetched({.page = std::nullopt,
+                    .error = {"url_not_in_prior_context",
+                              "only addresses that the user or a result has named are fetched"}});
+  }
+  std::unique_ptr<web::Fetch> fetch = owner_.fetcher_.Start(url, rules, fetched);
+  MutexLock lock(mutex_);
+  if (sink_ != nullptr) fetches_.push_back(std::move(fetch));
+}
+
+void WebTools::Conversation::Finished(size_t at, const std::string& server_id,
+                                      const ServerResult& result) {
   {
     MutexLock lock(mutex_);
     if (sink_ == nullptr) return;
-    --uses_left_;
+    --offered_.find(calls_[at].use.name)->second.uses_left;
     SendIndexed(
-        {.value = chat::BlockStart{.index = 0,
-                                   .block = {.value = chat::ServerToolResult{
-                                                 "web_search_tool_result", server_id, content}}}});
+        {.value = chat::BlockStart{
+             .index = 0,
+             .block = {.value = chat::ServerToolResult{result.type, server_id, result.content}}}});
     SendIndexed({.value = chat::BlockStop{.index = 0}});
-    chat::ToolResult result{.tool_use_id = calls_[at].use.id, .is_error = !hits.ok()};
-    result.content.push_back(
-        {.value = chat::Text{hits.ok() ? ReadableResult(content) : hits.status().message()}});
-    results_.blocks.push_back({.value = std::move(result)});
+    chat::ToolResult told{.tool_use_id = calls_[at].use.id, .is_error = result.failed};
+    told.content.push_back({.value = chat::Text{result.readable}});
+    results_.blocks.push_back({.value = std::move(told)});
   }
   Run(at + 1);
 }
@@ -399,33 +340,46 @@ void WebTools::Conversation::Searched(size_t at, const std::string& server_id,
 void WebTools::Conversation::Detach() {
   std::vector<std::unique_ptr<backend::Call>> rounds;
   std::vector<http::Call> searches;
+  std::vector<std::unique_ptr<web::Fetch>> fetches;
   {
     MutexLock lock(mutex_);
     sink_ = nullptr;
     rounds.swap(rounds_);
     searches.swap(searches_);
+    fetches.swap(fetches_);
   }
   // Destroyed without the lock: they may be inside a callback, waiting for it.
 }
 
-WebTools::WebTools(backend::Backend& inner, SearchOptions options, obs::Metrics& metrics)
+WebTools::WebTools(backend::Backend& inner, WebOptions options, obs::Metrics& metrics)
     : inner_(inner),
-      searches_(metrics.GetCounter("anyclaude_web_searches_total", "Searches run for a model")),
-      failures_(metrics.GetCounter("anyclaude_web_search_failures_total",
-                                   "Searches that the service did not answer")),
-      searcher_(std::move(options)) {}
+      searches_(options.search.service != web::SearchService::kOff),
+      fetches_(options.fetch.enabled),
+      search_counters_(
+          {metrics.GetCounter("anyclaude_web_searches_total", "Searches run for a model"),
+           metrics.GetCounter("anyclaude_web_search_failures_total",
+                              "Searches that the service did not answer")}),
+      fetch_counters_(
+          {metrics.GetCounter("anyclaude_web_fetches_total", "Pages fetched for a model"),
+           metrics.GetCounter("anyclaude_web_fetch_failures_total",
+                              "Pages that could not or must not be fetched")}),
+      searcher_(std::move(options.search)),
+      fetcher_(std::move(options.fetch)) {}
 
 WebTools::~WebTools() = default;
 
+OfferedTools WebTools::Take(chat::ChatRequest* request) const {
+  return TakeServerTools(searches_, fetches_, request);
+}
+
 std::unique_ptr<backend::Call> WebTools::Start(chat::ChatRequest request,
                                                std::shared_ptr<chat::ChatSink> sink) {
-  const std::string query = DirectQuery(request);
-  int64_t max_uses = 0;
-  if (request.n != 1 || !TranslateWebSearch(&request, &max_uses)) {
-    return inner_.Start(std::move(request), std::move(sink));
-  }
-  auto conversation =
-      std::make_shared<Conversation>(*this, std::move(request), max_uses, std::move(sink));
+  const std::string query = searches_ ? DirectQuery(request) : "";
+  OfferedTools offered;
+  if (request.n == 1) offered = Take(&request);
+  if (offered.empty()) return inner_.Start(std::move(request), std::move(sink));
+  auto conversation = std::make_shared<Conversation>(*this, std::move(request), std::move(offered),
+                                                     std::move(sink));
   auto handle = std::make_unique<Handle>(conversation);
   if (query.empty()) {
     conversation->NextRound();
@@ -436,8 +390,7 @@ std::unique_ptr<backend::Call> WebTools::Start(chat::ChatRequest request,
 }
 
 void WebTools::CountTokens(chat::ChatRequest request, std::function<void(Result<int64_t>)> done) {
-  int64_t max_uses = 0;
-  TranslateWebSearch(&request, &max_uses);
+  Take(&request);
   inner_.CountTokens(std::move(request), std::move(done));
 }
 

@@ -1,32 +1,34 @@
-// Runs the web search that a client expects of the server, when the model behind us has none.
+// Runs the web search and the fetching of pages that a client expects of the server, when the model
+// behind us has none.
 //
-// A Backend around another. A request that offers the server tool web_search reaches the inner
-// backend with an ordinary tool of that name; when the model calls it, the search runs here, the
-// client sees server_tool_use and web_search_tool_result blocks, and the model goes on with the
-// results at the end of its prompt: what came before stays in the prefix cache. All rounds make one
-// message. Off unless a search service is configured. Thread-safe.
+// A Backend around another. A request that offers the server tools web_search or web_fetch reaches
+// the inner backend with ordinary tools of those names; when the model calls one, it runs here, the
+// client sees server_tool_use and *_tool_result blocks, and the model goes on with the results at
+// the end of its prompt: what came before stays in the prefix cache. All rounds make one message.
+// Off unless configured. Thread-safe.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "backend/backend.h"
-#include "gateway/web_search.h"
+#include "gateway/server_tools.h"
 #include "obs/metrics.h"
+#include "web/fetch.h"
+#include "web/search.h"
 
 namespace ac::gateway {
 
-// The inner request: server blocks of the history become ordinary tool calls and results, the
-// server tool an ordinary one. False when the request offers no web search.
-bool TranslateWebSearch(chat::ChatRequest* request, int64_t* max_uses);
-
-// The query of Claude Code's search request, whose only tool is the search; empty for any other.
-std::string DirectQuery(const chat::ChatRequest& request);
+struct WebOptions {
+  web::SearchOptions search;
+  web::FetchOptions fetch;
+  bool any() const { return fetch.enabled || search.service != web::SearchService::kOff; }
+};
 
 class WebTools : public backend::Backend {
  public:
   // `inner` and `metrics` must outlive this object.
-  WebTools(backend::Backend& inner, SearchOptions options, obs::Metrics& metrics);
+  WebTools(backend::Backend& inner, WebOptions options, obs::Metrics& metrics);
   ~WebTools() override;
 
   std::unique_ptr<backend::Call> Start(chat::ChatRequest request,
@@ -38,11 +40,21 @@ class WebTools : public backend::Backend {
   class Conversation;
   class Handle;
   class RoundSink;
+  // Of one tool.
+  struct Counters {
+    obs::Counter calls;
+    obs::Counter failures;
+  };
+
+  OfferedTools Take(chat::ChatRequest* request) const;
 
   backend::Backend& inner_;
-  const obs::Counter searches_;
-  const obs::Counter failures_;
-  WebSearcher searcher_;
+  const bool searches_;
+  const bool fetches_;
+  const Counters search_counters_;
+  const Counters fetch_counters_;
+  web::WebSearcher searcher_;
+  web::PageFetcher fetcher_;
 };
 
 }  // namespace ac::gateway

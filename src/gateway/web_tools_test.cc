@@ -24,94 +24,10 @@ chat::ChatRequest Asking(const std::string& text) {
   return request;
 }
 
-// What each service documents as its reply.
+// As SearXNG documents its reply.
 constexpr const char* kSearxngReply = R"({"query":"q","results":[
   {"url":"https://a.example","title":"A","content":"about a","publishedDate":"2026-01-01"},
   {"url":"https://b.example","title":"B","content":"about b"}]})";
-constexpr const char* kBraveReply = R"({"web":{"results":[
-  {"url":"https://a.example","title":"A","description":"about a","age":"2 days ago"}]}})";
-constexpr const char* kTavilyReply = R"({"query":"q","results":[
-  {"url":"https://a.example","title":"A","content":"about a","score":0.9}]})";
-
-TEST(WebSearch, EachServiceIsAskedAsItWants) {
-  const auto searxng = SearchRequest(
-      {.service = SearchService::kSearxng, .url = "http://127.0.0.1:8080/"}, "c++ & more");
-  EXPECT_EQ(searxng.url, "http://127.0.0.1:8080/search?format=json&q=c%2B%2B%20%26%20more");
-  const auto brave = SearchRequest({.service = SearchService::kBrave, .key = "k"}, "q");
-  EXPECT_EQ(brave.url, "https://api.search.brave.com/res/v1/web/search?count=5&q=q");
-  EXPECT_EQ(brave.headers.Get("x-subscription-token"), "k");
-  const auto tavily = SearchRequest({.service = SearchService::kTavily, .key = "k"}, "q \"x\"");
-  EXPECT_EQ(tavily.method, "POST");
-  EXPECT_EQ(tavily.headers.Get("authorization"), "Bearer k");
-  EXPECT_EQ(json::GetString(*json::Parse(tavily.body), "query"), "q \"x\"");
-}
-
-TEST(WebSearch, EachServicesReplyIsRead) {
-  const std::pair<SearchService, const char*> cases[] = {{SearchService::kSearxng, kSearxngReply},
-                                                         {SearchService::kBrave, kBraveReply},
-                                                         {SearchService::kTavily, kTavilyReply}};
-  for (const auto& [service, body] : cases) {
-    const auto hits = ReadSearchReply({.service = service}, 200, body);
-    ASSERT_TRUE(hits.ok()) << hits.status();
-    ASSERT_GE(hits->size(), 1u);
-    EXPECT_EQ((*hits)[0].url, "https://a.example");
-    EXPECT_EQ((*hits)[0].title, "A");
-    EXPECT_EQ((*hits)[0].text, "about a");
-  }
-  EXPECT_EQ(
-      ReadSearchReply({.service = SearchService::kSearxng, .max_results = 1}, 200, kSearxngReply)
-          ->size(),
-      1u);
-  EXPECT_TRUE(ReadSearchReply({.service = SearchService::kBrave}, 200, "{}")->empty());
-}
-
-TEST(WebSearch, FailuresSayWhatToDo) {
-  const SearchOptions searxng{.service = SearchService::kSearxng};
-  EXPECT_NE(ReadSearchReply(searxng, 403, "").status().message().find("search.formats"),
-            std::string::npos);
-  EXPECT_NE(
-      ReadSearchReply({.service = SearchService::kBrave}, 401, "").status().message().find("key"),
-      std::string::npos);
-  EXPECT_FALSE(ReadSearchReply(searxng, 200, "<html>").ok());
-  EXPECT_NE(CheckSearchOptions(searxng).message().find("web.searxng_url"), std::string::npos);
-  EXPECT_NE(CheckSearchOptions({.service = SearchService::kTavily}).message().find("tavily_key"),
-            std::string::npos);
-  EXPECT_FALSE(ParseSearchService("google").ok());
-}
-
-TEST(WebTools, TheServerToolBecomesAnOrdinaryOne) {
-  chat::ChatRequest request = Asking("hi");
-  int64_t uses = 0;
-  ASSERT_TRUE(TranslateWebSearch(&request, &uses));
-  EXPECT_EQ(uses, 2);
-  EXPECT_EQ(request.tools[1].type, "");
-  EXPECT_TRUE(json::Parse(request.tools[1].input_schema).ok());
-  request.tools.pop_back();
-  EXPECT_FALSE(TranslateWebSearch(&request, &uses));
-}
-
-TEST(WebTools, ServerBlocksOfTheHistoryBecomeOrdinaryTurns) {
-  chat::ChatRequest request = Asking("hi");
-  request.messages.push_back(
-      {chat::Role::kAssistant,
-       {{.value = chat::Text{"let me look"}},
-        {.value = chat::ServerToolUse{"srvtoolu_1", "web_search", R"({"query":"q"})"}},
-        {.value =
-             chat::ServerToolResult{"web_search_tool_result", "srvtoolu_1",
-                                    R"([{"title":"A","url":"u","encrypted_content":"text"}])"}},
-        {.value = chat::Text{"found"}}}});
-  int64_t uses = 0;
-  TranslateWebSearch(&request, &uses);
-  ASSERT_EQ(request.messages.size(), 4u);
-  EXPECT_EQ(request.messages[1].blocks.size(), 2u);
-  EXPECT_NE(request.messages[1].blocks[1].As<chat::ToolUse>(), nullptr);
-  EXPECT_EQ(request.messages[2].role, chat::Role::kUser);
-  const auto* result = request.messages[2].blocks[0].As<chat::ToolResult>();
-  ASSERT_NE(result, nullptr);
-  EXPECT_NE(chat::JoinText(result->content, "").find("text"), std::string::npos);
-  EXPECT_EQ(request.messages[3].role, chat::Role::kAssistant);
-}
-
 // A local server that behaves like SearXNG.
 class WebToolsTest : public ::testing::Test {
  protected:
@@ -125,7 +41,10 @@ class WebToolsTest : public ::testing::Test {
       exchange->Respond(http::Response::Make(status, "application/json", body));
     });
     tools_ = std::make_unique<WebTools>(
-        inner_, SearchOptions{.service = SearchService::kSearxng, .url = search_->url()}, metrics_);
+        inner_,
+        WebOptions{.search = {.service = web::SearchService::kSearxng, .url = search_->url()},
+                   .fetch = {}},
+        metrics_);
   }
   void TearDown() override {
     tools_.reset();
@@ -251,6 +170,114 @@ TEST_F(WebToolsTest, ACallThatIsDroppedEndsItsSearch) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     EXPECT_EQ(sink->events().size(), seen);
   }
+}
+
+// A site on this machine, and a gateway that may fetch from it.
+class WebFetchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    site_ = ac::testing::Serve(
+        [this](const http::Request& request, const ac::testing::ExchangePtr& exchange) {
+          ++fetches_;
+          exchange->Respond(http::Response::Make(
+              200, "text/html", "<title>Cats</title><p>All about " + request.path));
+        });
+    Open({.enabled = true, .allow_private = true});
+  }
+  void TearDown() override {
+    tools_.reset();
+    site_->Shutdown(std::chrono::milliseconds(0));
+  }
+  void Open(web::FetchOptions options) {
+    tools_ = std::make_unique<WebTools>(
+        inner_, WebOptions{.search = {}, .fetch = std::move(options)}, metrics_);
+  }
+  static chat::ChatRequest Asking(const std::string& text) {
+    chat::ChatRequest request = gateway::Asking(text);
+    request.tools[1] = {.name = "web_fetch",
+                        .type = "web_fetch_20250910",
+                        .json = R"({"type":"web_fetch_20250910","name":"web_fetch","max_uses":2,)"
+                                R"("blocked_domains":["blocked.example"]})"};
+    return request;
+  }
+  // The model fetches `url`, then says goodbye.
+  std::shared_ptr<WaitingSink> Fetch(const std::string& question, const std::string& url) {
+    inner_.replies = {
+        PlayedBackend::Calling("toolu_1", "web_fetch", json::Write(json::Object{{"url", url}})),
+        PlayedBackend::Saying("bye")};
+    auto sink = std::make_shared<WaitingSink>();
+    call_ = tools_->Start(Asking(question), sink);
+    sink->Wait();
+    return sink;
+  }
+  // What the client keeps of the fetch.
+  static json::Value Told(const std::vector<chat::ChatEvent>& events) {
+    for (const chat::ChatEvent& event : events) {
+      const auto* start = event.As<chat::BlockStart>();
+      const auto* result = start ? start->block.As<chat::ServerToolResult>() : nullptr;
+      if (result == nullptr) continue;
+      EXPECT_EQ(result->type, "web_fetch_tool_result");
+      return *json::Parse(result->content);
+    }
+    ADD_FAILURE() << "no result";
+    return nullptr;
+  }
+  // What the model reads of it.
+  std::string Read() {
+    const std::vector<chat::ChatRequest> requests = inner_.requests();
+    const auto* result = requests.at(1).messages[2].blocks[0].As<chat::ToolResult>();
+    return result == nullptr ? "" : chat::JoinText(result->content, "");
+  }
+
+  PlayedBackend inner_;
+  obs::Metrics metrics_;
+  std::atomic<int> fetches_{0};
+  std::unique_ptr<http::Server> site_;
+  std::unique_ptr<WebTools> tools_;
+  std::unique_ptr<backend::Call> call_;
+};
+
+TEST_F(WebFetchTest, APageThatTheUserNamedIsReadAndTheModelGoesOn) {
+  const std::string url = site_->url() + "/cats";
+  const auto sink = Fetch("what does " + url + " say?", url);
+  EXPECT_EQ(sink->Text(), "bye");
+  EXPECT_TRUE(api::CheckEvents(sink->events(), {}).ok()) << api::CheckEvents(sink->events(), {});
+  const json::Value told = Told(sink->events());
+  EXPECT_EQ(json::GetString(told, "type"), "web_fetch_result");
+  EXPECT_EQ(json::GetString(told, "url"), url);
+  const json::Value* document = json::Find(told, "content");
+  ASSERT_NE(document, nullptr);
+  EXPECT_EQ(json::GetString(*document, "type"), "document");
+  EXPECT_EQ(json::GetString(*document, "title"), "Cats");
+  EXPECT_EQ(json::GetString(*json::Find(*document, "source"), "data"), "All about /cats");
+  EXPECT_EQ(Read(), "Cats\n" + url + "\n\nAll about /cats");
+  EXPECT_EQ(fetches_, 1);
+}
+
+TEST_F(WebFetchTest, AnAddressThatNobodyNamedIsNotFetched) {
+  const auto sink = Fetch("see " + site_->url() + "/cats", site_->url() + "/?secret=1");
+  EXPECT_EQ(json::GetString(Told(sink->events()), "error_code"), "url_not_in_prior_context");
+  EXPECT_EQ(sink->Text(), "bye");
+  EXPECT_EQ(fetches_, 0);
+}
+
+TEST_F(WebFetchTest, ThisMachineIsRefusedUnlessAllowed) {
+  Open({.enabled = true});
+  const std::string url = site_->url() + "/cats";
+  const auto sink = Fetch("see " + url, url);
+  const json::Value told = Told(sink->events());
+  EXPECT_EQ(json::GetString(told, "type"), "web_fetch_tool_result_error");
+  EXPECT_EQ(json::GetString(told, "error_code"), "url_not_allowed");
+  EXPECT_NE(Read().find("not to the internet"), std::string::npos) << Read();
+  EXPECT_EQ(fetches_, 0);
+}
+
+TEST_F(WebFetchTest, TheClientsRulesAndABadAddressAreErrorsOfTheApi) {
+  auto sink = Fetch("see http://blocked.example/x", "http://blocked.example/x");
+  EXPECT_EQ(json::GetString(Told(sink->events()), "error_code"), "url_not_allowed");
+  inner_.started = 0;
+  sink = Fetch("see it", "");
+  EXPECT_EQ(json::GetString(Told(sink->events()), "error_code"), "invalid_tool_input");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "http/offline_lock.h"
+#include "http/public_address.h"
 
 namespace ac::http::internal {
 namespace {
@@ -280,7 +281,14 @@ asio::awaitable<Status> CallState::Resolve(const Url& target,
                                            std::vector<Transport::Endpoint>& endpoints) {
   error_code ec;
   const auto address = asio::ip::make_address(target.host, ec);
+  const bool public_only = core_.options.public_only;
+  const auto not_public = [&] {
+    return Status(
+        Code::kPermissionDenied,
+        "'" + target.host + "' leads to this machine or its network, not to the internet");
+  };
   if (!ec) {
+    if (public_only && !IsPublicAddress(address.to_string())) co_return not_public();
     endpoints.emplace_back(tcp::endpoint(address, target.port));
     co_return OkStatus();
   }
@@ -311,8 +319,10 @@ asio::awaitable<Status> CallState::Resolve(const Url& target,
   for (const auto& entry : box->found) {
     // "localhost" may be made to mean another machine.
     if (OfflineLockEngaged() && !entry.endpoint().address().is_loopback()) continue;
+    if (public_only && !IsPublicAddress(entry.endpoint().address().to_string())) continue;
     endpoints.emplace_back(entry.endpoint());
   }
+  if (public_only && endpoints.empty()) co_return not_public();
   co_return OkStatus();
 }
 

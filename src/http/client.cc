@@ -10,7 +10,9 @@ namespace internal {
 
 ClientCore::ClientCore(ClientOptions given)
     : options(std::move(given)),
-      proxy(options.proxy ? *options.proxy : ProxyConfig::FromEnvironment()),
+      proxy(options.public_only ? ProxyConfig()
+            : options.proxy     ? *options.proxy
+                                : ProxyConfig::FromEnvironment()),
       pool(options.max_idle_per_host, options.keep_idle),
       thread([this] { io.run(); }) {}
 

@@ -39,6 +39,9 @@ struct ClientOptions {
   std::string ca_file = {};  // PEM file of trusted authorities instead of the system's
   bool insecure = false;     // accepts any certificate; only for tests on one's own machine
   std::optional<ProxyConfig> proxy = {};  // not set: from the environment
+  // Connects to public addresses only (public_address.h), whatever a name resolves to and wherever
+  // a redirect leads, and uses no proxy: for URLs that come from a stranger's text.
+  bool public_only = false;
   size_t max_idle_per_host = 8;
   // Below the idle time of common servers, so that a kept connection is rarely a dead one.
   std::chrono::milliseconds keep_idle{std::chrono::seconds(30)};

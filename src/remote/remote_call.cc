@@ -141,6 +141,7 @@ void RemoteCall::Send() {
   endpoint_ = learned.no_native_endpoint ? api::Endpoint::kChatCompletions : kind.endpoint;
   chat::ChatRequest shaped = ShapeRequest(request_, kind, learned, endpoint_);
   const std::string model = PickModel(kind, core_->options.model, request_.model, core_->Models());
+  if (endpoint_ == api::Endpoint::kChatCompletions) TellNotToThink(model, &shaped);
 
   int64_t tokens = 0;
   const size_t bytes = PromptBytes(shaped);

@@ -248,6 +248,17 @@ chat::ChatRequest ShapeRequest(chat::ChatRequest request, const ServerKind& kind
   return request;
 }
 
+void TellNotToThink(std::string_view model, chat::ChatRequest* request) {
+  if (request->thinking.mode != chat::ThinkingConfig::Mode::kDisabled) return;
+  const std::string name = Lower(model);
+  // Its successors either never think or have no such word.
+  if (!HasAny(name, {"qwen3", "qwen-3"}) ||
+      HasAny(name, {"coder", "instruct", "thinking", "next", "vl", "qwen3."})) {
+    return;
+  }
+  request->system.push_back({.value = chat::Text{"/no_think"}});
+}
+
 api::SerializeOptions SerializeOptionsFor(const ServerKind& kind, const Learned& learned,
                                           std::string model) {
   const auto dropped = [&](std::string_view field) {

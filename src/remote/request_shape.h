@@ -35,6 +35,11 @@ struct Learned {
 chat::ChatRequest ShapeRequest(chat::ChatRequest request, const ServerKind& kind,
                                const Learned& learned, api::Endpoint endpoint);
 
+// Qwen3's hybrid models think unless the word they were taught tells them not to, and servers of
+// OpenAI's protocol have no field for it. At the end of the system prompt, where it is the same in
+// every turn and costs no cache.
+void TellNotToThink(std::string_view model, chat::ChatRequest* request);
+
 api::SerializeOptions SerializeOptionsFor(const ServerKind& kind, const Learned& learned,
                                           std::string model);
 

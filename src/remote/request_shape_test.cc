@@ -116,6 +116,25 @@ TEST(ShapeRequestTest, SystemMessagesInTheMiddleBecomeRemindersInPlace) {
   EXPECT_EQ(kept.messages.size(), 5u);
 }
 
+TEST(ShapeRequestTest, HybridModelsAreToldNotToThinkWhenTheClientAsksForThat) {
+  const auto system_for = [](std::string_view model, chat::ThinkingConfig::Mode mode) {
+    chat::ChatRequest request;
+    request.system = {{.value = chat::Text{"Be brief."}}};
+    request.thinking.mode = mode;
+    TellNotToThink(model, &request);
+    return chat::JoinText(request.system, "|");
+  };
+  using Mode = chat::ThinkingConfig::Mode;
+  for (const char* model : {"qwen3-8b", "Qwen/Qwen3-30B-A3B-MLX-4bit", "qwen3:14b"}) {
+    EXPECT_EQ(system_for(model, Mode::kDisabled), "Be brief.|/no_think") << model;
+    EXPECT_EQ(system_for(model, Mode::kUnset), "Be brief.") << model;
+  }
+  for (const char* model :
+       {"qwen3-coder-30b", "Qwen3-4B-Instruct-2507", "qwen3.6-27b", "llama-3"}) {
+    EXPECT_EQ(system_for(model, Mode::kDisabled), "Be brief.") << model;
+  }
+}
+
 TEST(ShapeRequestTest, ImagesAreKeptUntilTheServerSaysItCannotSee) {
   chat::ChatRequest request = Request();
   request.messages[0].blocks.push_back({chat::Image{"image/png", "aW1n", ""}, ""});

@@ -146,8 +146,9 @@ class Launcher(unittest.TestCase):
         done = self.run_script('printf "%s|" "$@"; env; exit 42', "-p", "two words", "--mode", "x",
                                ANTHROPIC_MODEL="my own")
         self.assertEqual(done.returncode, 42)
-        self.assertTrue(done.stdout.startswith("-p|two words|--mode|x|"), done.stdout)
-        env = dict(line.split("=", 1) for line in done.stdout.split("|", 4)[4].splitlines() if "=" in line)
+        settings = '--settings|{"skipWebFetchPreflight":true}|'
+        self.assertTrue(done.stdout.startswith(settings + "-p|two words|--mode|x|"), done.stdout)
+        env = dict(line.split("=", 1) for line in done.stdout.split("|", 6)[6].splitlines() if "=" in line)
         self.assertRegex(env["ANTHROPIC_BASE_URL"], r"^http://127\.0\.0\.1:\d+$")
         self.assertEqual(env["ANTHROPIC_AUTH_TOKEN"], "local")
         self.assertEqual(env["ANTHROPIC_MODEL"], "my own")

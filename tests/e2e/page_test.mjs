@@ -1,5 +1,6 @@
 // The page at / in a real browser, against a real server.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { Browser, chromium } from './browser.mjs';
 import { Server } from './server.mjs';
@@ -8,16 +9,24 @@ const missing = chromium || process.env.CI ? false : 'chromium is not installed:
 let server;
 let browser;
 let page;
+let studio;
 
 before(async () => {
   if (missing) return;
   assert.ok(chromium, 'chromium is not installed: tools/bootstrap.sh --what test');
-  server = await Server.start();
+  studio = http.createServer((request, reply) => {
+    reply.setHeader('content-type', 'application/json');
+    reply.end('{"data":[{"id":"m","state":"loaded"}]}');
+  });
+  await new Promise((resolve) => studio.listen(0, '127.0.0.1', resolve));
+  server = await Server.start([], { LMSTUDIO_URL: `http://127.0.0.1:${studio.address().port}`,
+    VLLM_URL: 'http://127.0.0.1:9', OPENROUTER_API_KEY: 'k' });
   browser = await Browser.start();
   page = await browser.open(`${server.url}/`);
 });
 after(async () => {
   if (browser) await browser.stop();
+  if (studio) studio.close();
   if (server) assert.equal(await server.stop(), 0);
 });
 
@@ -45,6 +54,15 @@ test('a running request appears with its progress, and ends in the table', { ski
   await reading;
   await page.until("document.querySelectorAll('#recent tr').length === 1", 'it is finished');
   assert.match(await text('recent'), /cancelled/);
+});
+
+test('which other modes would work is shown', { skip: missing }, async () => {
+  await page.until("/lmstudio: answers at/.test(document.getElementById('modes').textContent)", 'the modes were asked');
+  const modes = await text('modes');
+  assert.match(modes, /^local: serving/);
+  assert.match(modes, /vllm: no answer at http:\/\/127.0.0.1:9\/v1/);
+  assert.match(modes, /openrouter: a key is set/);
+  assert.doesNotMatch(modes, /gemini/);
 });
 
 test('what was reused is shown', { skip: missing }, async () => {

@@ -55,11 +55,12 @@ export class Workplace {
     this.repository = temporaryFolder();
   }
 
-  spawn(server, args, environment = {}) {
-    return spawn(path.join(modules, '.bin', 'claude'), args, {
+  // `program`: the client, or a launcher of it with its own words.
+  spawn(server, args, environment = {}, program = ['claude']) {
+    return spawn(program[0], [...program.slice(1), ...args], {
       cwd: this.repository,
       env: {
-        HOME: this.home, PATH: '/usr/bin:/bin', TERM: 'dumb', IS_SANDBOX: '1',
+        HOME: this.home, PATH: `${modules}/.bin:/usr/bin:/bin`, TERM: 'dumb', IS_SANDBOX: '1',
         ANTHROPIC_BASE_URL: server.url, ANTHROPIC_API_KEY: 'local',
         ANTHROPIC_MODEL: 'anthropic-local-scripted',
         ANTHROPIC_DEFAULT_HAIKU_MODEL: 'anthropic-local-scripted',
@@ -71,10 +72,10 @@ export class Workplace {
     });
   }
 
-  async claude(server, prompt, args = [], environment = {}) {
+  async claude(server, prompt, args = [], environment = {}, program = ['claude']) {
     const child = this.spawn(server,
       ['-p', prompt, '--output-format', 'json', '--dangerously-skip-permissions', ...args],
-      environment);
+      environment, program);
     let output = '';
     let errors = '';
     child.stdout.on('data', (data) => (output += data));

@@ -2,6 +2,7 @@
 // written here, everything else is real.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ScriptedServer, Workplace, call, think } from './scripted.mjs';
@@ -147,5 +148,40 @@ test('interrupting the client stops the model at once', { timeout: 400_000 }, as
     assert.equal(server.replies[0]?.ending, 2, 'the reply was cancelled');
     const next = await place.claude(server, 'Short');
     assert.equal(next.result, 'ok');
+  });
+});
+
+// A proxy that connects nobody and remembers who was asked for.
+async function refusingProxy() {
+  const asked = [];
+  const server = http.createServer((request, reply) => {
+    asked.push(request.url);
+    reply.writeHead(502).end();
+  });
+  server.on('connect', (request, socket) => {
+    asked.push(request.url);
+    socket.end('HTTP/1.1 502 refused\r\n\r\n');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { asked, url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+test('behind the launcher a page is fetched without asking a far server for leave', { timeout: 400_000 }, async () => {
+  await withServer({ rules: [
+    { last: 'Fetch it', turns: 0, reply: think('I fetch.',
+      call('WebFetch', { url: 'https://page.test/x', prompt: 'What is it?' })) },
+    { turns: 1, reply: think('Seen.', 'Done.') },
+  ] }, async (server, place) => {
+    const proxy = await refusingProxy();
+    const environment = { HTTPS_PROXY: proxy.url, NO_PROXY: '127.0.0.1', ENABLE_TOOL_SEARCH: 'false' };
+    const bare = await place.claude(server, 'Fetch it', [], environment);
+    assert.equal(bare.result, 'Done.', JSON.stringify(bare));
+    assert.deepEqual(proxy.asked, ['api.anthropic.com:443'], 'what the client does by itself');
+    proxy.asked.length = 0;
+    const launched = await place.claude(server, 'Fetch it', [], { ...environment, ANYCLAUDE_HOME: `${place.home}/ours`,
+      CUSTOM_URL: server.url }, [process.env.ANYCLAUDE_BINARY, '--mode', 'custom']);
+    assert.equal(launched.result, 'Done.', JSON.stringify(launched));
+    assert.deepEqual(proxy.asked, ['page.test:443']);
+    proxy.close();
   });
 });

@@ -18,14 +18,14 @@ export function temporaryFolder() {
 }
 
 export class Server {
-  static async start(args = []) {
+  static async start(args = [], environment = {}) {
     const server = new Server();
     server.home = temporaryFolder();
     // What these tests measure must not depend on whether a starter model is installed.
     const model = args.includes('--model') ? [] : ['--model', 'built-in'];
     server.child = spawn(binary, ['serve', '--port', '0', ...model, ...args], {
       env: { PATH: process.env.PATH, HOME: server.home, ANYCLAUDE_HOME: server.home,
-        ANYCLAUDE_CHECK_STREAMS: 'true' },
+        ANYCLAUDE_CHECK_STREAMS: 'true', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     server.output = '';

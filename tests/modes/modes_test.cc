@@ -12,6 +12,8 @@
 #include "gateway/gateway.h"
 #include "modes/fake_server.h"
 #include "remote/remote_backend.h"
+#include "routing/cluster_backend.h"
+#include "routing/routed_backend.h"
 #include "support/http_server.h"
 
 namespace ac::testing {
@@ -39,29 +41,66 @@ struct Answer {
   chat::Reply reply;  // of a 200
 };
 
-class ModesTest : public ::testing::TestWithParam<const remote::ServerKind*> {
+// What stands between the gateway and the server: nothing, a cluster of one, the rules of `auto`.
+enum class Around { kNothing, kCluster, kRules };
+struct Way {
+  const remote::ServerKind* kind;
+  Around around;
+};
+
+class Forward : public backend::Backend {
+ public:
+  explicit Forward(backend::Backend& to) : to_(to) {}
+  std::unique_ptr<backend::Call> Start(chat::ChatRequest request,
+                                       std::shared_ptr<chat::ChatSink> sink) override {
+    return to_.Start(std::move(request), std::move(sink));
+  }
+  void CountTokens(chat::ChatRequest request, std::function<void(Result<int64_t>)> done) override {
+    to_.CountTokens(std::move(request), std::move(done));
+  }
+  std::vector<api::ModelInfo> Models() const override { return to_.Models(); }
+
+ private:
+  backend::Backend& to_;
+};
+
+class ModesTest : public ::testing::TestWithParam<Way> {
  protected:
+  static const remote::ServerKind& kind() { return *GetParam().kind; }
   void SetUp() override {
-    fake_ = std::make_unique<FakeServer>(ProfileOf(GetParam()->mode));
+    fake_ = std::make_unique<FakeServer>(ProfileOf(kind().mode));
     Connect(fake_->base_url(), "key-123");
   }
   void TearDown() override {
     server_.reset();
     gateway_.reset();
+    around_.reset();
     backend_.reset();
   }
 
   void Connect(const std::string& url, const std::string& key) {
     server_.reset();
     gateway_.reset();
+    around_.reset();
     remote::RemoteOptions options;
-    options.kind = GetParam();
-    options.name = GetParam()->mode;
+    options.kind = &kind();
+    options.name = kind().mode;
     options.base_url = url;
     options.api_key = key;
     options.max_retries = 1;
     backend_ = std::make_unique<remote::RemoteBackend>(options, client_, timer_);
-    gateway_ = std::make_unique<gateway::Gateway>(gateway::GatewayOptions{}, *backend_);
+    if (GetParam().around == Around::kCluster) {
+      std::vector<routing::Replica> replicas;
+      replicas.push_back({.name = "one", .backend = std::make_unique<Forward>(*backend_)});
+      around_ = std::make_unique<routing::ClusterBackend>(std::move(replicas),
+                                                          routing::ClusterOptions{}, timer_);
+    } else if (GetParam().around == Around::kRules) {
+      around_ = std::make_unique<routing::RoutedBackend>(
+          std::vector<routing::RoutedMember>{{.name = "one", .backend = backend_.get()}},
+          routing::RuleSet{.rules = {}, .by_default = {{.backend = "one"}}});
+    }
+    backend::Backend& outermost = around_ != nullptr ? *around_ : *backend_;
+    gateway_ = std::make_unique<gateway::Gateway>(gateway::GatewayOptions{}, outermost);
     server_ = Serve([this](http::Request request, const ExchangePtr& exchange) {
       gateway_->Handle(std::move(request), exchange);
     });
@@ -117,6 +156,7 @@ class ModesTest : public ::testing::TestWithParam<const remote::ServerKind*> {
   remote::Timer timer_;
   std::unique_ptr<FakeServer> fake_;
   std::unique_ptr<remote::RemoteBackend> backend_;
+  std::unique_ptr<backend::Backend> around_;  // null: the backend alone
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
 };
@@ -128,7 +168,7 @@ TEST_P(ModesTest, TextArrivesWholeWithItsUsage) {
     EXPECT_EQ(TextOf(answer), "Hello \xC3\xA4 world.");
     EXPECT_EQ(answer.reply.choices[0].stop_reason, StopReason::kEndTurn);
     EXPECT_EQ(answer.reply.model, "anthropic-local-x") << "clients want their own name back";
-    if (ProfileOf(GetParam()->mode).no_usage) {
+    if (ProfileOf(kind().mode).no_usage) {
       EXPECT_GT(answer.reply.usage.input_tokens, 0) << "zero would keep clients from compacting";
     } else {
       EXPECT_EQ(answer.reply.usage.input_tokens, 20) << "cached tokens are not input tokens";
@@ -192,7 +232,7 @@ TEST_P(ModesTest, AConversationWithToolsImagesAndSystemMessagesReachesTheServer)
        {"Be brief.", "first", "aW1n", "toolu_000000001", "a.txt", "A reminder.", "say hello"}) {
     EXPECT_NE(sent.find(part), std::string::npos) << part << " is missing in " << sent;
   }
-  if (GetParam()->quirks.system_anywhere) return;
+  if (kind().quirks.system_anywhere) return;
   // Templates that insist on "system first" would refuse anything else.
   const json::Value request = fake_->requests().back();
   const json::Array& messages = *json::AsArray(json::Find(request, "messages"));
@@ -207,7 +247,7 @@ TEST_P(ModesTest, AStreamThatBreaksInsideAnEventEndsWithAnErrorNamingTheServer) 
   EXPECT_FALSE(answer.reply.error.ok()) << answer.body;
   EXPECT_FALSE(answer.reply.complete);
   EXPECT_NE(answer.body.find("event: error"), std::string::npos) << answer.body;
-  EXPECT_NE(answer.body.find(GetParam()->title), std::string::npos) << answer.body;
+  EXPECT_NE(answer.body.find(kind().title), std::string::npos) << answer.body;
   // Whole, the same break is an error status.
   const Answer whole = Send(Ask("say hello, then cut", false, false));
   EXPECT_GE(whole.status, 500) << whole.body;
@@ -227,7 +267,7 @@ TEST_P(ModesTest, ErrorsSpeakTheClientsDialectAndNameTheServer) {
     const json::Value error = Parsed(answer.body);
     EXPECT_EQ(json::GetString(error, "type"), std::optional<std::string_view>("error"));
     EXPECT_NE(answer.body.find(text), std::string::npos) << answer.body;
-    EXPECT_NE(answer.body.find(GetParam()->title), std::string::npos) << answer.body;
+    EXPECT_NE(answer.body.find(kind().title), std::string::npos) << answer.body;
   }
 }
 
@@ -258,11 +298,11 @@ TEST_P(ModesTest, TheServerStopsWhenTheClientLeaves) {
 }
 
 TEST_P(ModesTest, AMissingKeyIsExplained) {
-  if (!GetParam()->cloud) return;  // those on one's own machine ask for none
+  if (!kind().cloud) return;  // those on one's own machine ask for none
   Connect(fake_->base_url(), "wrong");
   const Answer answer = Send(Ask("say hello"));
   EXPECT_EQ(answer.status, 401);
-  EXPECT_NE(answer.body.find(remote::VariableName(*GetParam(), "_API_KEY")), std::string::npos)
+  EXPECT_NE(answer.body.find(remote::VariableName(kind(), "_API_KEY")), std::string::npos)
       << answer.body;
   EXPECT_EQ(answer.body.find("wrong"), std::string::npos) << "a key must not be repeated";
 }
@@ -273,9 +313,8 @@ TEST_P(ModesTest, AServerThatIsNotThereIsNamedWithTheWayToStartIt) {
   Connect(url, "key-123");
   const Answer answer = Send(Ask("say hello"));
   EXPECT_EQ(answer.status, 503) << answer.body;
-  EXPECT_NE(answer.body.find(GetParam()->title), std::string::npos) << answer.body;
-  EXPECT_NE(answer.body.find(GetParam()->start_hint.substr(0, 10)), std::string::npos)
-      << answer.body;
+  EXPECT_NE(answer.body.find(kind().title), std::string::npos) << answer.body;
+  EXPECT_NE(answer.body.find(kind().start_hint.substr(0, 10)), std::string::npos) << answer.body;
 }
 
 TEST_P(ModesTest, TheWindowIsTheServersOwn) {
@@ -283,17 +322,26 @@ TEST_P(ModesTest, TheWindowIsTheServersOwn) {
   const auto models = backend_->Models();
   ASSERT_FALSE(models.empty());
   EXPECT_EQ(models[0].id, "fake");
-  const bool tells = GetParam()->mode != "openai" && GetParam()->mode != "mlx-lm";
+  const bool tells = kind().mode != "openai" && kind().mode != "mlx-lm";
   EXPECT_EQ(models[0].context_window, tells ? 65536 : 0);
 }
 
-std::vector<const remote::ServerKind*> Kinds() {
-  std::vector<const remote::ServerKind*> kinds;
-  for (const remote::ServerKind& kind : remote::ServerKinds()) kinds.push_back(&kind);
-  return kinds;
+// Every kind alone; and with its own server behind, what can stand around any of them.
+std::vector<Way> Ways() {
+  std::vector<Way> ways;
+  for (const remote::ServerKind& kind : remote::ServerKinds()) {
+    ways.push_back({&kind, Around::kNothing});
+  }
+  for (const char* mode : {"vllm", "custom"}) {
+    ways.push_back({remote::FindServerKind(mode), Around::kCluster});
+    ways.push_back({remote::FindServerKind(mode), Around::kRules});
+  }
+  return ways;
 }
-INSTANTIATE_TEST_SUITE_P(All, ModesTest, ::testing::ValuesIn(Kinds()), [](const auto& kind) {
-  std::string name(kind.param->mode);
+INSTANTIATE_TEST_SUITE_P(All, ModesTest, ::testing::ValuesIn(Ways()), [](const auto& way) {
+  std::string name(way.param.kind->mode);
+  if (way.param.around == Around::kCluster) name = "cluster_of_" + name;
+  if (way.param.around == Around::kRules) name = "auto_with_" + name;
   for (char& c : name) {
     if (c == '-' || c == '.') c = '_';
   }

@@ -20,7 +20,7 @@ std::string OriginOf(const Setting& setting) {
   return text;
 }
 
-Status Show(const Config& config, bool as_json) {
+Status ShowSettings(const Config& config, bool as_json) {
   if (as_json) {
     json::Object settings;
     for (const SettingSpec& spec : Config::Specs()) {
@@ -48,9 +48,9 @@ void RegisterConfig(CLI::App& app, Action* chosen) {
   CLI::App* config = app.add_subcommand("config", "Settings: what is in force and why");
   config->require_subcommand(1);
   auto as_json = std::make_shared<bool>(false);
-  CLI::App* show =
-      AddCommand(*config, chosen, "show", "Print every setting, its value and its source",
-                 [as_json](CommandContext& context) { return Show(context.config, *as_json); });
+  CLI::App* show = AddCommand(
+      *config, chosen, "show", "Print every setting, its value and its source",
+      [as_json](CommandContext& context) { return ShowSettings(context.config, *as_json); });
   show->add_flag("--json", *as_json, "Print JSON");
 }
 

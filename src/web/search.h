@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "http/client.h"
 
-namespace ac::gateway {
+namespace ac::web {
 
 enum class SearchService { kOff, kSearxng, kBrave, kTavily };
 Result<SearchService> ParseSearchService(std::string_view name);  // off, searxng, brave, tavily
@@ -52,4 +52,4 @@ class WebSearcher {
   http::Client client_;
 };
 
-}  // namespace ac::gateway
+}  // namespace ac::web

@@ -1,4 +1,4 @@
-#include "gateway/web_search.h"
+#include "web/search.h"
 
 #include <algorithm>
 #include <memory>
@@ -6,7 +6,7 @@
 
 #include "json/json.h"
 
-namespace ac::gateway {
+namespace ac::web {
 namespace {
 
 constexpr std::string_view kBrave = "https://api.search.brave.com";
@@ -144,4 +144,4 @@ http::Call WebSearcher::Search(const std::string& query, Done done) {
            }});
 }
 
-}  // namespace ac::gateway
+}  // namespace ac::web
