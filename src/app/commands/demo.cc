@@ -106,7 +106,7 @@ Result<std::unique_ptr<demo::Conversation>> Open(const ServerFacts& facts, int64
   return conversation;
 }
 
-class Show {
+class TurnPrinter {
  public:
   void Add(const demo::AskedTurn& turn) {
     longest_s_ = std::max(longest_s_, turn.first.first_s);
@@ -123,7 +123,7 @@ Status Play(const Config& config, const DemoFlags& flags, const demo::Workshop& 
   demo::DemoTimes times;
   int64_t prompt_tokens = 0;
   std::unique_ptr<demo::Conversation> conversation;
-  Show show;
+  TurnPrinter show;
   {
     AC_ASSIGN_OR_RETURN(const auto server, RunningServer::Start(config));
     AC_ASSIGN_OR_RETURN(conversation, Open(server->facts(), flags.prompt_tokens));
