@@ -181,7 +181,10 @@ Result<std::string> ReadFile(FileSystem& fs, const std::string& path) {
   return content;
 }
 
-Status WriteFileAtomic(FileSystem& fs, const std::string& path, std::string_view content) {
+namespace {
+
+Status WriteAndRename(FileSystem& fs, const std::string& path, std::string_view content,
+                      bool sync) {
   // The name is unique per process and call, so that two writers never share a temporary file.
   static std::atomic<uint64_t> counter{0};
   const std::string temporary =
@@ -189,12 +192,22 @@ Status WriteFileAtomic(FileSystem& fs, const std::string& path, std::string_view
   Status status = [&]() -> Status {
     AC_ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Open(temporary, OpenMode::kCreate));
     AC_RETURN_IF_ERROR(file->WriteAt(0, std::as_bytes(std::span(content))));
-    AC_RETURN_IF_ERROR(file->Sync());
+    if (sync) AC_RETURN_IF_ERROR(file->Sync());
     AC_RETURN_IF_ERROR(fs.Rename(temporary, path));
-    return fs.SyncDirectory(DirName(path));
+    return sync ? fs.SyncDirectory(DirName(path)) : OkStatus();
   }();
   if (!status.ok()) (void)fs.Remove(temporary);
   return status;
+}
+
+}  // namespace
+
+Status WriteFileAtomic(FileSystem& fs, const std::string& path, std::string_view content) {
+  return WriteAndRename(fs, path, content, /*sync=*/true);
+}
+
+Status WriteFileUnsynced(FileSystem& fs, const std::string& path, std::string_view content) {
+  return WriteAndRename(fs, path, content, /*sync=*/false);
 }
 
 std::string JoinPath(std::string_view directory, std::string_view name) {

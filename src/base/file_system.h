@@ -69,6 +69,9 @@ class FileSystem {
 // the old file or the new one, never a part.
 Result<std::string> ReadFile(FileSystem& fs, const std::string& path);
 Status WriteFileAtomic(FileSystem& fs, const std::string& path, std::string_view content);
+// The same without syncing, for files that nobody misses after a power cut, where they may then be
+// empty or cut. A process that is killed leaves none of these.
+Status WriteFileUnsynced(FileSystem& fs, const std::string& path, std::string_view content);
 
 std::string JoinPath(std::string_view directory, std::string_view name);
 std::string BaseName(std::string_view path);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "bench/forward.h"
+#include "bench/gateway_figures.h"
 #include "bench/kernel_rates.h"
 #include "bench/local_session.h"
 #include "bench/page.h"
@@ -151,6 +152,15 @@ TEST(Session, JsonKeepsTheContract) {
   EXPECT_EQ(json::GetDouble(out, "cold_ttft_s"), 30.0);
   EXPECT_EQ(json::GetDouble(out, "warm_ttft_s_median"), 0.5);
   EXPECT_EQ(json::GetDouble(out, "restart_ttft_s"), 2.0);
+  const json::Array& columns = *json::AsArray(json::Find(out, "columns"));
+  EXPECT_EQ(json::GetDouble(columns[0], "decode_tokens_per_s"), 15.0);
+}
+
+TEST(Session, DecodeIsCountedAfterTheFirstToken) {
+  const Column column{"speculation", {{1, 5, 6, 10, 0, 0, 11}, {2, 1, 2, 10, 0, 0, 31}}};
+  EXPECT_EQ(column.decode_tokens_per_s(), 20.0);
+  EXPECT_FALSE((Column{"cache", {{1, 5, 5, 10, 0, 0, 1}}}).decode_tokens_per_s());
+  EXPECT_NE(ToText({column}).find("20.0"), std::string::npos);
 }
 
 TEST(Session, TextPutsTheReportedTimesBesideOurs) {
@@ -237,6 +247,22 @@ TEST(UrlSession, SaysWhatTheServerAnswered) {
   const auto turn = (*session)->Ask(kSmall);
   EXPECT_NE(turn.status().message().find("404"), std::string::npos) << turn.status();
   EXPECT_FALSE(UrlSession::Open({.url = "not a url"}).ok());
+}
+
+TEST(GatewayFigures, AddedTimesAreAgainstTheFirstColumn) {
+  GatewayFigures direct{.name = "direct"};
+  direct.Add({.first_byte_s = {0.001, 0.001}, .first_token_s = {0.001, 0.001}, .complete = 2});
+  GatewayFigures ours{.name = "ours", .measured = true, .cpu_s = 0.5, .memory_mb = 30};
+  ours.Add({.first_byte_s = {0.003}, .first_token_s = {0.005}, .complete = 1, .tokens = 100'000});
+  const json::Value out = ToJson({direct, ours});
+  const json::Array& columns = *json::AsArray(json::Find(out, "columns"));
+  EXPECT_NEAR(*json::GetDouble(columns[1], "added_first_byte_p50_ms"), 2, 1e-9);
+  EXPECT_NEAR(*json::GetDouble(columns[1], "added_first_token_p99_ms"), 4, 1e-9);
+  EXPECT_NEAR(*json::GetDouble(columns[1], "cpu_per_token_us"), 5, 1e-9);
+  EXPECT_TRUE(json::Find(columns[0], "cpu_per_token_us")->is_null());
+  EXPECT_TRUE(json::Find(columns[1], "hold_open")->is_null());
+  EXPECT_NE(ToText({direct, ours}).find("processor time per token"), std::string::npos);
+  EXPECT_NE(GatewayPage("about", {direct, ours}).find("<svg"), std::string::npos);
 }
 
 }  // namespace

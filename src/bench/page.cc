@@ -106,18 +106,22 @@ std::string Page(const std::string& title, const std::string& about,
 std::string SessionPage(const std::string& about, const std::vector<Column>& columns) {
   std::vector<Chart> charts = {{"The whole session", "s", {}}, {"First token of turn 1", "s", {}}};
   charts.push_back({"First token of a later turn (median)", "s", {}});
+  charts.push_back({"Decoded per second", "tokens/s", {}});
   std::vector<Table> tables;
   for (const Column& column : columns) {
+    if (const auto decode = column.decode_tokens_per_s()) {
+      charts[3].bars.push_back({column.name, *decode});
+    }
     charts[0].bars.push_back({column.name, column.total_s()});
     charts[1].bars.push_back({column.name, column.cold_ttft_s()});
     if (const auto warm = column.warm_ttft_s()) charts[2].bars.push_back({column.name, *warm});
     tables.push_back(TurnsOf(column));
   }
   Table reported{"Reported elsewhere, on other machines and models",
-                 {"product", "first request", "each further", "ten turns"},
+                 {"product", "first request", "each further", "ten turns", "tokens/s"},
                  {}};
   for (const Reported& row : ReportedElsewhere()) {
-    reported.rows.push_back({row.product, row.first, row.follow_up, row.ten_turns});
+    reported.rows.push_back({row.product, row.first, row.follow_up, row.ten_turns, row.decode});
   }
   tables.push_back(std::move(reported));
   return Page("anyclaude bench session", about, charts, tables);

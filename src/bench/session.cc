@@ -50,6 +50,18 @@ std::optional<double> Column::warm_ttft_s() const {
   return SpreadOf(std::move(seconds)).median;
 }
 
+std::optional<double> Column::decode_tokens_per_s() const {
+  int64_t tokens = 0;
+  double seconds = 0;
+  for (const Turn& turn : turns) {
+    if (turn.output_tokens < 2) continue;
+    tokens += turn.output_tokens - 1;
+    seconds += turn.total_s - turn.ttft_s;
+  }
+  if (seconds <= 0) return std::nullopt;
+  return static_cast<double>(tokens) / seconds;
+}
+
 Result<Column> RunSession(SessionTarget& target, const SessionPlan& plan, std::string name,
                           const std::function<void(const std::string&, const Turn&)>& on_turn) {
   Column column{std::move(name), {}};
@@ -64,11 +76,12 @@ Result<Column> RunSession(SessionTarget& target, const SessionPlan& plan, std::s
 
 const std::vector<Reported>& ReportedElsewhere() {
   static const std::vector<Reported> reported = {
-      {"LM Studio, no cache", "30 s", "30 s", "300 s"},
-      {"MLX-LM", "30 s", "0.3 s", "32.7 s"},
-      {"MLX-Textgen", "3 s (8B) to 50 s (30B)", "0.5 to 10 s", "-"},
-      {"MLX server on an M3 Ultra, 807 tokens/s of prefill", "45 to 50 s", "45 to 50 s", "-"},
-      {"Claude API", "under 3 s", "under 1 s", "-"},
+      {"LM Studio, no cache", "30 s", "30 s", "300 s", "-"},
+      {"MLX-LM", "30 s", "0.3 s", "32.7 s", "-"},
+      {"MLX-Textgen", "3 s (8B) to 50 s (30B)", "0.5 to 10 s", "-", "-"},
+      {"MLX server on an M3 Ultra, 807 tokens/s of prefill", "45 to 50 s", "45 to 50 s", "-", "-"},
+      {"MLX, Qwen2.5-Coder-7B in 4 bits", "-", "-", "-", "12 to 13"},
+      {"Claude API", "under 3 s", "under 1 s", "-", "40 to 80"},
   };
   return reported;
 }
@@ -85,9 +98,12 @@ json::Object ToJson(const std::vector<Column>& columns) {
   out["restart_ttft_s"] = restart == nullptr ? json::Value() : json::Value(restart->cold_ttft_s());
   json::Array all;
   for (const Column& column : columns) {
-    all.push_back(json::Object{{"name", column.name},
-                               {"total_s", column.total_s()},
-                               {"turns", TurnsToJson(column.turns)}});
+    const auto decode = column.decode_tokens_per_s();
+    all.push_back(
+        json::Object{{"name", column.name},
+                     {"total_s", column.total_s()},
+                     {"decode_tokens_per_s", decode ? json::Value(*decode) : json::Value()},
+                     {"turns", TurnsToJson(column.turns)}});
   }
   out["columns"] = std::move(all);
   return out;
@@ -118,6 +134,12 @@ std::string ToText(const std::vector<Column>& columns) {
   text += " all";
   for (const Column& column : columns) text += fmt::format(" | {:>15.2f} s", column.total_s());
   text += "\n";
+  text += "tok/s";
+  for (const Column& column : columns) {
+    const auto decode = column.decode_tokens_per_s();
+    text += decode ? fmt::format("| {:>17.1f} ", *decode) : fmt::format("| {:>17} ", "-");
+  }
+  text += columns.empty() ? "\n" : "| decoded after the first token of each reply\n";
   for (const Column& column : columns) {
     const auto warm = column.warm_ttft_s();
     if (!warm || *warm <= 0) continue;
@@ -127,8 +149,8 @@ std::string ToText(const std::vector<Column>& columns) {
   }
   text += "\nReported elsewhere, on other machines and models\n";
   for (const Reported& row : ReportedElsewhere()) {
-    text += fmt::format("{:<52} first {:<24} each further {:<12} ten turns {}\n", row.product,
-                        row.first, row.follow_up, row.ten_turns);
+    text += fmt::format("{:<52} first {:<24} each further {:<12} ten turns {:<8} tokens/s {}\n",
+                        row.product, row.first, row.follow_up, row.ten_turns, row.decode);
   }
   return text;
 }

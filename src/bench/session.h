@@ -49,6 +49,8 @@ struct Column {
   double cold_ttft_s() const { return turns.empty() ? 0 : turns.front().ttft_s; }
   // Of the follow-ups; nothing when there are none.
   std::optional<double> warm_ttft_s() const;
+  // Tokens per second after each reply's first, over all turns; nothing when replies have no more.
+  std::optional<double> decode_tokens_per_s() const;
 };
 
 Result<Column> RunSession(SessionTarget& target, const SessionPlan& plan, std::string name,
@@ -60,6 +62,7 @@ struct Reported {
   const char* first;      // request
   const char* follow_up;  // each
   const char* ten_turns;
+  const char* decode;  // tokens per second
 };
 const std::vector<Reported>& ReportedElsewhere();
 

@@ -236,6 +236,9 @@ void Connection::OpenExchange(const ReplyFacts& facts) {
         asio::post(executor, [weak] {
           if (const auto self = weak.lock()) self->Wake();
         });
+      },
+      [descriptor = socket_.native_handle()](std::string_view bytes) {
+        return SendNow(descriptor, bytes);
       });
 }
 
@@ -391,6 +394,7 @@ void Connection::Cut() {
 
 void Connection::Close() {
   error_code ignored;
+  if (core_ != nullptr) core_->LeaveSocket();
   socket_.close(ignored);
   if (core_ != nullptr) core_->ClientGone();
   Wake();

@@ -74,6 +74,7 @@ std::string EncodeHead(int status, const Headers& headers, const ReplyFacts& fac
 void AppendChunk(std::string_view data, std::string* out) {
   char size[16];
   const auto end = std::to_chars(size, size + sizeof size, data.size(), 16);
+  out->reserve(out->size() + data.size() + sizeof size + 4);
   out->append(size, end.ptr);
   *out += "\r\n";
   *out += data;
@@ -93,14 +94,26 @@ std::string EncodeResponse(const Response& response, const ReplyFacts& facts, bo
 
 }  // namespace
 
-ExchangeCore::ExchangeCore(const ReplyFacts& facts, size_t drain_bytes, std::function<void()> wake)
+ExchangeCore::ExchangeCore(const ReplyFacts& facts, size_t drain_bytes, std::function<void()> wake,
+                           SendNow send_now)
     : facts_(facts),
       drain_bytes_(drain_bytes),
       wake_(std::move(wake)),
+      send_now_(std::move(send_now)),
       keep_alive_(facts.keep_alive) {}
 
 void ExchangeCore::Notify() {
   if (std::exchange(asleep_, false) && wake_) wake_();
+}
+
+// Asleep means that nothing is queued or in flight, so the order of the bytes is kept.
+void ExchangeCore::SendOrQueue(std::string_view bytes) {
+  if (asleep_ && send_now_) {
+    bytes.remove_prefix(send_now_(bytes));
+    if (bytes.empty()) return;
+  }
+  queued_ += bytes;
+  Notify();
 }
 
 void ExchangeCore::Move(Phase phase) {
@@ -119,22 +132,20 @@ void ExchangeCore::StartStream(int status, const Headers& headers) {
   MutexLock lock(mutex_);
   if (!Open(Phase::kWaiting)) return;
   if (headers.HasToken("Connection", "close") || !facts_.chunked_allowed) keep_alive_ = false;
-  queued_ = EncodeHead(status, headers, facts_, keep_alive_);
-  if (facts_.chunked_allowed) queued_ += "Transfer-Encoding: chunked\r\n";
-  queued_ += "\r\n";
-  Move(Phase::kStreaming);
+  std::string head = EncodeHead(status, headers, facts_, keep_alive_);
+  if (facts_.chunked_allowed) head += "Transfer-Encoding: chunked\r\n";
+  head += "\r\n";
+  phase_ = Phase::kStreaming;
+  SendOrQueue(head);
 }
 
 size_t ExchangeCore::Write(std::string_view chunk) {
   MutexLock lock(mutex_);
   if (!Open(Phase::kStreaming) || chunk.empty()) return queued_.size() + in_flight_;
   if (!facts_.head_request) {
-    if (facts_.chunked_allowed) {
-      AppendChunk(chunk, &queued_);
-    } else {
-      queued_ += chunk;
-    }
-    Notify();
+    std::string framed;
+    if (facts_.chunked_allowed) AppendChunk(chunk, &framed);
+    SendOrQueue(facts_.chunked_allowed ? std::string_view(framed) : chunk);
   }
   return queued_.size() + in_flight_;
 }
@@ -238,6 +249,11 @@ void ExchangeCore::ClientGone() {
   if (callback) callback();
 }
 
+void ExchangeCore::LeaveSocket() {
+  MutexLock lock(mutex_);
+  send_now_ = nullptr;
+}
+
 bool ExchangeCore::Cut() {
   std::function<void()> callback;
   {
@@ -255,6 +271,7 @@ void ExchangeCore::Detach() {
   {
     MutexLock lock(mutex_);
     detached_ = true;
+    send_now_ = nullptr;
     in_flight_ = 0;
     queued.swap(queued_);
     drain.swap(on_drain_);

@@ -88,7 +88,9 @@ class CommandLine(unittest.TestCase):
         finally:
             os.remove(broken)
         self.assertTrue(listed["tiny"]["fits"])
-        self.assertGreater(listed["tiny"]["max_tokens_per_s"], 0)
+        for key in ("max_tokens_per_s", "expected_tokens_per_s", "expected_prefill_tokens_per_s",
+                    "expected_agent_prompt_s"):
+            self.assertGreater(listed["tiny"][key], 0)
         self.assertIn("GGUF", listed["broken"]["problem"])
 
     def test_a_model_is_pulled_and_served_under_its_name(self):

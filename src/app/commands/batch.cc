@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct Target {
   std::unique_ptr<RunningServer> own;
   batch::RunOptions options;
   std::string model = "default";
+  std::string mode;  // empty: of a server that somebody else runs
 };
 
 Result<Target> MakeTarget(Config config, const BatchFlags& flags) {
@@ -57,6 +59,7 @@ Result<Target> MakeTarget(Config config, const BatchFlags& flags) {
   target.options.url = target.own->facts().url;
   target.options.api_key = config.Text("api_key");
   if (!target.own->facts().model.empty()) target.model = target.own->facts().model;
+  target.mode = target.own->facts().mode;
   return target;
 }
 
@@ -67,15 +70,13 @@ struct CloudPrice {
   double dollars = 0;
 };
 
-std::vector<CloudPrice> CloudPrices(const Config& config, const batch::Totals& totals) {
+std::vector<CloudPrice> CloudPrices(const store::Prices& table, const batch::Totals& totals) {
   std::vector<CloudPrice> prices;
-  const Result<store::Prices> table = store::Prices::Load(FileSystem::Real(), config.home());
-  if (!table.ok()) return prices;
-  for (const auto& [name, price] : table->models()) {
-    const auto cost = table->CostOf({.mode = "",
-                                     .model = name,
-                                     .input_tokens = totals.input_tokens + totals.cached_tokens,
-                                     .output_tokens = totals.output_tokens});
+  for (const auto& [name, price] : table.models()) {
+    const auto cost = table.CostOf({.mode = "",
+                                    .model = name,
+                                    .input_tokens = totals.input_tokens + totals.cached_tokens,
+                                    .output_tokens = totals.output_tokens});
     if (cost) prices.push_back({name, *cost});
   }
   std::sort(prices.begin(), prices.end(), [](const CloudPrice& a, const CloudPrice& b) {
@@ -84,29 +85,49 @@ std::vector<CloudPrice> CloudPrices(const Config& config, const batch::Totals& t
   return prices;
 }
 
+// What this run has cost so far: tokens at the model's price, or hours at the machine's. Nothing
+// when neither is known.
+std::optional<double> CostOf(const store::Prices& table, const Target& target,
+                             const batch::Totals& totals, const batch::Totals& before,
+                             double seconds) {
+  return table.CostOf({.mode = target.mode,
+                       .model = target.model,
+                       .input_tokens = totals.input_tokens - before.input_tokens,
+                       .cache_read = totals.cached_tokens - before.cached_tokens,
+                       .output_tokens = totals.output_tokens - before.output_tokens,
+                       .seconds = seconds});
+}
+
+std::string CostText(const std::optional<double>& cost) {
+  return cost ? fmt::format("${:.4f}", *cost) : std::string("cost unknown");
+}
+
 // How the run went, for people on stderr or as JSON on stdout.
 void PrintSummary(const batch::Totals& totals, const batch::Totals& before, double seconds,
-                  const std::vector<CloudPrice>& clouds, bool as_json) {
+                  const std::optional<double>& cost, const std::vector<CloudPrice>& clouds,
+                  bool as_json) {
   const int64_t output = totals.output_tokens - before.output_tokens;
   const double rate = seconds > 0 ? static_cast<double>(output) / seconds : 0;
   if (as_json) {
     json::Object prices;
     for (const CloudPrice& cloud : clouds) prices[cloud.model] = cloud.dollars;
-    fmt::print("{}\n", json::Write(json::Object{{"answered", totals.answered},
-                                                {"failed", totals.failed},
-                                                {"input_tokens", totals.input_tokens},
-                                                {"cached_tokens", totals.cached_tokens},
-                                                {"output_tokens", totals.output_tokens},
-                                                {"seconds", seconds},
-                                                {"output_tokens_per_s", rate},
-                                                {"cloud_dollars", prices}}));
+    fmt::print("{}\n",
+               json::Write(json::Object{{"answered", totals.answered},
+                                        {"failed", totals.failed},
+                                        {"input_tokens", totals.input_tokens},
+                                        {"cached_tokens", totals.cached_tokens},
+                                        {"output_tokens", totals.output_tokens},
+                                        {"seconds", seconds},
+                                        {"output_tokens_per_s", rate},
+                                        {"dollars", cost ? json::Value(*cost) : json::Value()},
+                                        {"cloud_dollars", prices}}));
     return;
   }
   fmt::print(stderr,
              "{} answered, {} failed. Prompt tokens: {} computed, {} reused. Output: {} tokens; "
-             "this run {:.1f} s, {:.1f} tokens/s.\n",
+             "this run {:.1f} s, {:.1f} tokens/s, {}.\n",
              totals.answered, totals.failed, totals.input_tokens, totals.cached_tokens,
-             totals.output_tokens, seconds, rate);
+             totals.output_tokens, seconds, rate, CostText(cost));
   if (clouds.empty()) return;
   fmt::print(stderr, "The same tokens at list prices, without caching or batch discounts:\n");
   for (const CloudPrice& cloud : clouds) {
@@ -133,6 +154,7 @@ Status Run(CommandContext& context, const BatchFlags& flags) {
     fmt::print(stderr, "{} of {} are done already\n", before.answered + before.failed,
                items.size());
   }
+  AC_ASSIGN_OR_RETURN(const store::Prices prices, store::Prices::Load(fs, context.config.home()));
   AC_ASSIGN_OR_RETURN(const Target target, MakeTarget(context.config, flags));
   http::Client client;
   ProgressBar bar(BaseName(flags.input), "requests");
@@ -141,12 +163,15 @@ Status Run(CommandContext& context, const BatchFlags& flags) {
   AC_RETURN_IF_ERROR(batch::RunBatch(
       client, items, *journal, target.options, [&](int64_t done, const batch::Totals& totals) {
         const int64_t output = totals.output_tokens - before.output_tokens;
-        bar.SetNote(fmt::format("{:.0f} tokens/s", static_cast<double>(output) / seconds()));
+        bar.SetNote(fmt::format("{:.0f} tokens/s  {}", static_cast<double>(output) / seconds(),
+                                CostText(CostOf(prices, target, totals, before, seconds()))));
         bar.Update(static_cast<uint64_t>(done), items.size());
       }));
   const batch::Totals totals = journal->totals();
   AC_RETURN_IF_ERROR(journal->WriteOutput(items, flags.output));
-  PrintSummary(totals, before, seconds(), CloudPrices(context.config, totals), flags.json);
+  const double took = seconds();
+  PrintSummary(totals, before, took, CostOf(prices, target, totals, before, took),
+               CloudPrices(prices, totals), flags.json);
   if (totals.failed > 0) {
     return Status(Code::kFailedPrecondition, "[batch] " + std::to_string(totals.failed) + " of " +
                                                  std::to_string(items.size()) +

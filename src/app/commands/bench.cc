@@ -240,6 +240,7 @@ void RegisterBench(CLI::App& app, Action* chosen) {
   kernels->add_flag("--json", flags->json, "Print one JSON object");
   AddForward(*bench, chosen, bench::ForwardKind::kPrefill);
   AddForward(*bench, chosen, bench::ForwardKind::kDecode);
+  RegisterBenchGateway(*bench, chosen);
   RegisterBenchSession(*bench, chosen);
 }
 

@@ -26,6 +26,7 @@ Result<OpenedModel> OpenBenchModel(CommandContext& context, const BenchModelFlag
 // Writes `page`, when a path was given.
 Status WritePage(const std::string& path, const std::string& page);
 
+void RegisterBenchGateway(CLI::App& bench, Action* chosen);
 void RegisterBenchSession(CLI::App& bench, Action* chosen);
 
 }  // namespace ac::app

@@ -1,4 +1,5 @@
-// anyclaude bench session: ten questions behind one long system prompt, with and without the cache.
+// anyclaude bench session: ten questions behind one long system prompt, with and without the cache,
+// after a restart, and with tokens guessed ahead.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ struct BenchSessionFlags {
   BenchModelFlags model;
   SpeculationFlags speculation;
   bench::SessionPlan plan;
-  std::vector<std::string> columns = {"cache", "restart", "no-cache"};
+  std::vector<std::string> columns = {"cache", "restart", "speculation", "no-cache"};
   std::string url;
   std::string api_key;
   std::string html;
@@ -46,6 +47,12 @@ bool Wants(const BenchSessionFlags& flags, std::string_view column) {
 // Runs of this command share no prompt, so that nothing kept from an earlier one makes turn 1 warm.
 bench::LocalSession NewSession(const OpenedModel& opened) {
   return {opened.loaded->tokenizer().vocab_size(), std::random_device()()};
+}
+
+// Guessing ahead has a column of its own, so that each column shows what one thing is worth.
+Result<Config> WithSpeculation(Config config, const std::string& mode) {
+  AC_RETURN_IF_ERROR(config.SetFlag("speculation", mode));
+  return config;
 }
 
 // The engine as it serves; then, in a new engine, one more question of the same conversation.
@@ -74,6 +81,7 @@ Status MeasureUncached(const Config& config, const OpenedModel& opened,
                        const BenchSessionFlags& flags, std::vector<bench::Column>* columns) {
   engine::EngineOptions options;
   options.prefix_cache = false;
+  options.speculation = engine::Speculation::kOff;
   engine::KvBudget budget;
   budget.bytes = config.Integer("kv.memory_mb") << 20;
   AC_ASSIGN_OR_RETURN(kv::PagePool pages, opened.loaded->MakePages(budget));
@@ -86,10 +94,37 @@ Status MeasureUncached(const Config& config, const OpenedModel& opened,
   return OkStatus();
 }
 
+// The engine as it serves, guessing as the settings say.
+Status MeasureSpeculating(const Config& config, const OpenedModel& opened,
+                          const BenchSessionFlags& flags, std::vector<bench::Column>* columns) {
+  bench::LocalSession session = NewSession(opened);
+  AC_ASSIGN_OR_RETURN(const auto engine, opened.MakeEngine(config));
+  session.Use(engine.get());
+  AC_ASSIGN_OR_RETURN(bench::Column column,
+                      bench::RunSession(session, flags.plan, "speculation", PrintTurn));
+  columns->push_back(std::move(column));
+  return OkStatus();
+}
+
+// What cannot be measured is said before a model is loaded.
+Status CheckColumns(const Config& config, const BenchSessionFlags& flags) {
+  if (Wants(flags, "restart") && !Wants(flags, "cache")) {
+    return InvalidArgument("[bench] column restart goes on where column cache ended: ask for both");
+  }
+  if (Wants(flags, "speculation") && config.Text("speculation") == "off") {
+    return InvalidArgument(
+        "[bench] speculation is off, so there is nothing for its column: leave it out of --columns "
+        "or choose another --speculation");
+  }
+  return OkStatus();
+}
+
 Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context,
                                                 const BenchSessionFlags& flags,
                                                 std::string* about) {
   AC_RETURN_IF_ERROR(flags.speculation.Apply(&context.config));
+  AC_RETURN_IF_ERROR(CheckColumns(context.config, flags));
+  AC_ASSIGN_OR_RETURN(const Config plain, WithSpeculation(context.config, "off"));
   AC_ASSIGN_OR_RETURN(const OpenedModel opened, OpenBenchModel(context, flags.model));
   *about = opened.resolved.name + ", " + opened.loaded->kernel_choice();
   if (TokensOf(flags.plan) > opened.loaded->context_length()) {
@@ -97,15 +132,15 @@ Result<std::vector<bench::Column>> MeasureLocal(CommandContext& context,
         "[bench] the session needs {} tokens of context, the model has {}; lower --prompt-tokens",
         TokensOf(flags.plan), opened.loaded->context_length()));
   }
-  if (Wants(flags, "restart") && !Wants(flags, "cache")) {
-    return InvalidArgument("[bench] column restart goes on where column cache ended: ask for both");
-  }
   std::vector<bench::Column> columns;
   if (Wants(flags, "cache")) {
-    AC_RETURN_IF_ERROR(MeasureCached(context.config, opened, flags, &columns));
+    AC_RETURN_IF_ERROR(MeasureCached(plain, opened, flags, &columns));
+  }
+  if (Wants(flags, "speculation")) {
+    AC_RETURN_IF_ERROR(MeasureSpeculating(context.config, opened, flags, &columns));
   }
   if (Wants(flags, "no-cache")) {
-    AC_RETURN_IF_ERROR(MeasureUncached(context.config, opened, flags, &columns));
+    AC_RETURN_IF_ERROR(MeasureUncached(plain, opened, flags, &columns));
   }
   return columns;
 }
@@ -151,9 +186,11 @@ void RegisterBenchSession(CLI::App& bench, Action* chosen) {
                       "Ask this server (Anthropic or OpenAI API) instead of our engine");
   command->add_option("--api-key", flags->api_key,
                       "Key for --url (or ANTHROPIC_API_KEY, OPENAI_API_KEY)");
-  command->add_option("--columns", flags->columns, "What to measure: cache,restart,no-cache")
+  command
+      ->add_option("--columns", flags->columns,
+                   "What to measure: cache,restart,speculation,no-cache")
       ->delimiter(',')
-      ->check(CLI::IsMember({"cache", "restart", "no-cache"}));
+      ->check(CLI::IsMember({"cache", "restart", "speculation", "no-cache"}));
   command->add_option("--turns", flags->plan.turns, "Questions")->check(CLI::PositiveNumber);
   command->add_option("--prompt-tokens", flags->plan.prompt_tokens, "Tokens of the system prompt")
       ->check(CLI::PositiveNumber);

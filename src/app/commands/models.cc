@@ -3,15 +3,17 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/commands/all.h"
 #include "app/model_fit.h"
 #include "app/model_path.h"
 #include "app/progress.h"
 #include "base/file_system.h"
-#include "cpu/bandwidth.h"
+#include "bench/peak.h"
 #include "cpu/topology.h"
 #include "json/json.h"
+#include "kernels/select.h"
 #include "quant/quant.h"
 #include "weights/convert.h"
 #include "weights/synth.h"
@@ -42,9 +44,11 @@ struct ListedModel {
   std::string architecture;
   std::string types;  // "q4_k q6_k": the largest share of bytes first
   ModelFit fit;
+  ExpectedSpeed speed;
 };
 
-ListedModel Examine(const Config& config, const std::string& name, uint64_t memory) {
+ListedModel Examine(const Config& config, const std::string& name, uint64_t memory,
+                    const bench::Peak& peak) {
   ListedModel listed{.name = name};
   const Result<ResolvedModel> resolved = ResolveModel(config, name, FileSystem::Real());
   if (!resolved.ok()) return {.name = name, .problem = resolved.status().message()};
@@ -57,6 +61,7 @@ ListedModel Examine(const Config& config, const std::string& name, uint64_t memo
     listed.types += quant::InfoOf(share.type).name;
   }
   listed.fit = FitModel(**file, memory);
+  listed.speed = ExpectSpeed(**file, peak);
   return listed;
 }
 
@@ -73,28 +78,35 @@ json::Object ToJson(const ListedModel& model, double gb_per_s) {
           {"bytes", model.fit.weight_bytes},
           {"active_bytes", model.fit.active_bytes},
           {"fits", model.fit.fits},
-          {"max_tokens_per_s", TokensPerSecond(model, gb_per_s)}};
+          {"max_tokens_per_s", TokensPerSecond(model, gb_per_s)},
+          {"expected_tokens_per_s", model.speed.decode_tokens_per_s},
+          {"expected_prefill_tokens_per_s", model.speed.prefill_tokens_per_s},
+          {"expected_agent_prompt_s", model.speed.agent_prompt_s}};
 }
 
-void Print(const std::vector<ListedModel>& models, double gb_per_s, uint64_t memory) {
+void Print(const std::vector<ListedModel>& models, const bench::Peak& peak, uint64_t memory) {
   size_t width = 4;
   for (const ListedModel& model : models) width = std::max(width, model.name.size());
-  fmt::print("{:<{}}  {:>8}  {:<11} {:<16} {:<5} {}\n", "NAME", width, "GB", "TYPE", "WEIGHTS",
-             "FITS", "AT MOST");
+  fmt::print("{:<{}}  {:>7}  {:<10} {:<14} {:<4} {:>9} {:>9} {:>12}\n", "NAME", width, "GB", "TYPE",
+             "WEIGHTS", "FITS", "WRITES", "READS", "AGENT PROMPT");
   for (const ListedModel& model : models) {
     if (!model.problem.empty()) {
       fmt::print("{:<{}}  cannot be opened: {}\n", model.name, width, model.problem);
       continue;
     }
-    fmt::print("{:<{}}  {:>8.2f}  {:<11} {:<16} {:<5} {:.1f} tokens/s\n", model.name, width,
-               static_cast<double>(model.fit.weight_bytes) / 1e9, model.architecture, model.types,
-               model.fit.fits ? "yes" : "no", TokensPerSecond(model, gb_per_s));
+    fmt::print("{:<{}}  {:>7.2f}  {:<10} {:<14} {:<4} {:>7.1f}/s {:>7.0f}/s {:>10.0f} s\n",
+               model.name, width, static_cast<double>(model.fit.weight_bytes) / 1e9,
+               model.architecture, model.types, model.fit.fits ? "yes" : "no",
+               model.speed.decode_tokens_per_s, model.speed.prefill_tokens_per_s,
+               model.speed.agent_prompt_s);
   }
-  fmt::print(stderr,
-             "\nFITS: weights and a conversation of 32,768 tokens in the {:.1f} GB of memory that "
-             "are free now.\nAT MOST: {:.1f} GB/s measured now over the bytes each token reads; "
-             "what is reached: anyclaude bench decode.\n",
-             static_cast<double>(memory) / 1e9, gb_per_s);
+  fmt::print(
+      stderr,
+      "\nFITS: weights and a conversation of 32,768 tokens in the {:.1f} GB of memory that are "
+      "free now.\nExpected on this machine as it is now ({:.0f} Gop/s, {:.1f} GB/s): tokens it "
+      "writes per second, tokens it\nreads per second, and the wait for an agent's first prompt "
+      "(18,490 tokens, nothing cached).\nWhat is reached: anyclaude bench decode, bench prefill.\n",
+      static_cast<double>(memory) / 1e9, peak.byte_gops, peak.read_gb_per_s);
 }
 
 Status List(CommandContext& context, const ModelsFlags& flags) {
@@ -107,22 +119,24 @@ Status List(CommandContext& context, const ModelsFlags& flags) {
     return OkStatus();
   }
   const cpu::Topology host = cpu::HostTopology();
+  bench::Peak peak;
+  if (!names.empty()) {
+    const char* isa = std::getenv("ANYCLAUDE_ISA");
+    AC_ASSIGN_OR_RETURN(const kernels::Selection kernels,
+                        kernels::SelectTable(isa == nullptr ? "" : isa));
+    cpu::ThreadPool pool({.threads = static_cast<int>(context.config.Integer("threads"))});
+    AC_ASSIGN_OR_RETURN(peak, bench::MeasurePeak(*kernels.table, pool));
+  }
   std::vector<ListedModel> models;
   for (const std::string& name : names) {
-    models.push_back(Examine(context.config, name, host.memory_available));
-  }
-  double gb_per_s = 0;
-  if (!models.empty()) {
-    cpu::ThreadPool pool({.threads = static_cast<int>(context.config.Integer("threads"))});
-    AC_ASSIGN_OR_RETURN(const cpu::Bandwidth measured, cpu::MeasureReadBandwidth(pool));
-    gb_per_s = measured.gb_per_s;
+    models.push_back(Examine(context.config, name, host.memory_available, peak));
   }
   if (!flags.json) {
-    Print(models, gb_per_s, host.memory_available);
+    Print(models, peak, host.memory_available);
     return OkStatus();
   }
   json::Array list;
-  for (const ListedModel& model : models) list.push_back(ToJson(model, gb_per_s));
+  for (const ListedModel& model : models) list.push_back(ToJson(model, peak.read_gb_per_s));
   fmt::print("{}\n", json::Write(list));
   return OkStatus();
 }

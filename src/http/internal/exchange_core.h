@@ -1,8 +1,11 @@
 // The mailbox between whoever writes a reply (any thread) and the connection that sends it.
 //
 // Shared by the Exchange and its connection. The writer's side turns replies into wire bytes; the
-// connection's side takes them. `wake` is called, under the lock, only while the connection sleeps
-// with nothing to send. User callbacks run without the lock. Thread-safe.
+// connection's side takes them. While the connection sleeps with nothing to send, what a writer
+// streams goes to the system at once, on the writer's thread (`send_now`, under the lock): a token
+// then costs one call instead of waking another thread (docs/adr/0058-writers-send.md). What the
+// system does not take, and every end of a reply, wakes the connection (`wake`, under the lock).
+// User callbacks run without the lock. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +35,11 @@ class ExchangeCore {
     kAborted,    // the reply cannot be completed: cut
   };
 
-  ExchangeCore(const ReplyFacts& facts, size_t drain_bytes, std::function<void()> wake);
+  // Sends without waiting; how many bytes the system took, 0 also when it failed.
+  using SendNow = std::function<size_t(std::string_view bytes)>;
+
+  ExchangeCore(const ReplyFacts& facts, size_t drain_bytes, std::function<void()> wake,
+               SendNow send_now);
 
   // The writer's side; see Exchange.
   void Respond(const Response& response) AC_EXCLUDES(mutex_);
@@ -62,6 +69,8 @@ class ExchangeCore {
   // The reply, where it has not begun, will announce the end of the connection.
   void CloseAfterReply() AC_EXCLUDES(mutex_);
   void ClientGone() AC_EXCLUDES(mutex_);
+  // Nothing is sent from writers' threads any more: before the socket is closed.
+  void LeaveSocket() AC_EXCLUDES(mutex_);
   // Runs OnCut; false when there was none.
   bool Cut() AC_EXCLUDES(mutex_);
   // The connection is done with this exchange: nothing is sent any more, callbacks are released.
@@ -71,11 +80,13 @@ class ExchangeCore {
   bool Open(Phase phase) const AC_REQUIRES(mutex_) { return !detached_ && phase_ == phase; }
   void Move(Phase phase) AC_REQUIRES(mutex_);
   void Notify() AC_REQUIRES(mutex_);
+  void SendOrQueue(std::string_view bytes) AC_REQUIRES(mutex_);
 
   const ReplyFacts facts_;
   const size_t drain_bytes_;
   mutable Mutex mutex_;
   std::function<void()> wake_ AC_GUARDED_BY(mutex_);
+  SendNow send_now_ AC_GUARDED_BY(mutex_);
   std::function<void()> on_drain_ AC_GUARDED_BY(mutex_);
   std::function<void()> on_gone_ AC_GUARDED_BY(mutex_);
   std::function<void()> on_cut_ AC_GUARDED_BY(mutex_);

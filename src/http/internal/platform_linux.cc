@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,11 @@ std::string DescribePortOwner(uint16_t port) {
 bool PeerHasClosed(int descriptor) {
   pollfd request{descriptor, POLLRDHUP, 0};
   return poll(&request, 1, 0) > 0 && (request.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+size_t SendNow(int descriptor, std::string_view bytes) {
+  const ssize_t sent = send(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent > 0 ? static_cast<size_t>(sent) : 0;
 }
 
 void RaiseFileLimit(size_t wanted) {

@@ -5,6 +5,8 @@ namespace ac::http::internal {
 
 std::string DescribePortOwner(uint16_t /*port*/) { return ""; }
 bool PeerHasClosed(int /*descriptor*/) { return false; }
+// The connection's own thread sends everything.
+size_t SendNow(int /*descriptor*/, std::string_view /*bytes*/) { return 0; }
 void RaiseFileLimit(size_t /*wanted*/) {}
 
 }  // namespace ac::http::internal
