@@ -3,11 +3,12 @@
 //
 // Compiled twice: for processors with AMX, and with AC_EMULATE_TILES for the tests.
 #include "kernels/avx512/vec.h"
-// vec.h comes first: the others are written in its terms.
+// vec.h comes first, then blocks.h: the others are written in their terms.
+#include "kernels/avx512/blocks.h"
+// The loops.
 #include "kernels/amx/tile_attention.h"
 #include "kernels/amx/tile_matmul.h"
 #include "kernels/amx/tile_peak.h"
-#include "kernels/avx512/blocks.h"
 #include "kernels/simd/attention.h"
 #include "kernels/simd/kv_write.h"
 #include "kernels/simd/matmul.h"
