@@ -1,6 +1,5 @@
 #include "kv/disk_folder.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -267,18 +266,6 @@ void RunInBackground() {
   constexpr int kWhoThread = 1;
   constexpr int kIdleClass = 3 << 13;
   (void)::syscall(SYS_ioprio_set, kWhoThread, static_cast<int>(thread), kIdleClass);
-#endif
-}
-
-void PrefetchFile(const std::string& path, uint64_t offset, uint64_t size) {
-#if defined(POSIX_FADV_WILLNEED)
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(size),
-                        POSIX_FADV_WILLNEED);
-  ::close(fd);
-#else
-  static_cast<void>(path), static_cast<void>(offset), static_cast<void>(size);
 #endif
 }
 

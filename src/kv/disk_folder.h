@@ -54,8 +54,6 @@ Result<StateEntry> ReadStateEntry(FileSystem& fs, const std::string& folder,
 
 // Lowest scheduling and I/O priority for the calling thread.
 void RunInBackground();
-// Says that this part of a file will be read soon, so that the disk may begin. A hint: never fails.
-void PrefetchFile(const std::string& path, uint64_t offset, uint64_t size);
 
 // What one fingerprint's folder holds.
 struct FolderReport {

@@ -17,9 +17,6 @@ constexpr double kAssumedBytesPerSecond = 500e6;
 // A restore in the order of layers hands them out in so many pieces: enough to follow it closely,
 // few enough that each piece of a page reads at the disk's speed.
 constexpr int kBands = 8;
-// The disk reads so many pages ahead of the one that is copied and checked: a disk that waits for
-// that is not read at its speed.
-constexpr size_t kPagesAhead = 2;
 
 // How long the page of tokens [start, end) is worth keeping after each use.
 int64_t KeepSeconds(std::span<const Place> places, size_t start, size_t end) {
@@ -449,22 +446,10 @@ void DiskStore::Read(Restore& restore) {
   restore.layers_.notify_all();
 }
 
-// Of the payload; what stands before it comes with its beginning. Nothing behind the last page.
-void DiskStore::PrefetchPage(const Restore& restore, size_t page, size_t offset, size_t size) {
-  if (page >= restore.wanted_.size()) return;
-  const DiskMatch::Page& wanted = restore.wanted_[page];
-  const size_t payload = PageFileBytes(wanted.tokens.size(), 0);
-  const size_t begin = offset == 0 ? 0 : payload + offset;
-  PrefetchFile(PathOf(wanted.key), begin, payload + offset + size - begin);
-}
-
 DiskStore::ReadResult DiskStore::ReadByPages(Restore& restore, Nanos begin) {
   ReadResult result;
-  const size_t size = layout_.page_bytes();
-  for (size_t i = 0; i < kPagesAhead; ++i) PrefetchPage(restore, i, 0, size);
   for (; result.good < restore.wanted_.size(); ++result.good) {
     if (GivenUp(restore, begin)) break;
-    PrefetchPage(restore, result.good + kPagesAhead, 0, size);
     result.status = ReadPage(restore.wanted_[result.good], restore.destinations_[result.good]);
     if (!result.status.ok()) break;
   }
@@ -490,18 +475,13 @@ DiskStore::ReadResult DiskStore::ReadByLayers(Restore& restore, Nanos begin) {
     if (!result.status.ok()) return result;
   }
   std::vector<PageHeader> headers(count);
-  std::vector<PayloadHash> hashes(count);
   const int band = (layout_.n_layers + kBands - 1) / kBands;
   for (int layer = 0; layer < layout_.n_layers; layer += band) {
     const int layers = std::min(band, layout_.n_layers - layer);
     const size_t offset = static_cast<size_t>(layer) * layout_.layer_bytes();
     const size_t size = static_cast<size_t>(layers) * layout_.layer_bytes();
-    for (size_t i = 0; i < std::min(kPagesAhead, count); ++i) {
-      PrefetchPage(restore, i, offset, size);
-    }
     for (size_t i = 0; i < count; ++i) {
       if (GivenUp(restore, begin)) return result;
-      if (i + kPagesAhead < count) PrefetchPage(restore, i + kPagesAhead, offset, size);
       const Result<std::unique_ptr<File>> file =
           fs_.Open(PathOf(restore.wanted_[i].key), OpenMode::kRead);
       if (!file.ok()) return fail(i, file.status());
@@ -515,7 +495,6 @@ DiskStore::ReadResult DiskStore::ReadByLayers(Restore& restore, Nanos begin) {
       const Status read = (*file)->ReadAt(headers[i].payload_offset + offset,
                                           {restore.destinations_[i] + offset, size});
       if (!read.ok()) return fail(i, read);
-      hashes[i].Add({restore.destinations_[i] + offset, size});
     }
     if (layer + layers < layout_.n_layers) {
       restore.layers_.store(layer + layers, std::memory_order_release);
@@ -523,7 +502,7 @@ DiskStore::ReadResult DiskStore::ReadByLayers(Restore& restore, Nanos begin) {
     }
   }
   for (size_t i = 0; i < count; ++i) {
-    if (hashes[i].Sum() != headers[i].payload_hash) {
+    if (Hash64(restore.destinations_[i], layout_.page_bytes()) != headers[i].payload_hash) {
       result.good = i;
       return fail(i, DataLoss("[kv] the payload's checksum is wrong"));
     }

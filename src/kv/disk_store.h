@@ -106,7 +106,6 @@ class DiskStore {
     Status status;
   };
   void Read(Restore& restore);
-  void PrefetchPage(const Restore& restore, size_t page, size_t offset, size_t size);
   ReadResult ReadByPages(Restore& restore, Nanos begin);
   ReadResult ReadByLayers(Restore& restore, Nanos begin);
   bool GivenUp(const Restore& restore, Nanos begin) const;

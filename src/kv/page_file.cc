@@ -1,8 +1,5 @@
 #include "kv/page_file.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <bit>
 #include <cassert>
@@ -71,19 +68,6 @@ PageKey ChildKey(const PageKey& parent, std::span<const TokenId> tokens) {
   const uint64_t chain[3] = {parent.high, parent.low, tokens.size()};
   return Hash128Of(tokens.data(), tokens.size_bytes(), Hash64(chain, sizeof(chain)));
 }
-
-// What Hash64 gives for all pieces together.
-struct PayloadHash::State {
-  XXH3_state_t xxh;
-};
-
-PayloadHash::PayloadHash() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh); }
-PayloadHash::~PayloadHash() = default;
-PayloadHash::PayloadHash(PayloadHash&&) noexcept = default;
-void PayloadHash::Add(std::span<const std::byte> piece) {
-  XXH3_64bits_update(&state_->xxh, piece.data(), piece.size());
-}
-uint64_t PayloadHash::Sum() const { return XXH3_64bits_digest(&state_->xxh); }
 
 std::vector<std::byte> EncodePageHeader(PageHeader* header) {
   const size_t token_bytes = header->tokens.size() * sizeof(TokenId);
@@ -178,13 +162,8 @@ Result<PageHeader> ReadPageHeader(File& file) {
 
 Status ReadPayload(File& file, const PageHeader& header, std::span<std::byte> out) {
   if (header.payload_bytes != out.size()) return DataLoss("[kv] the payload has another size");
-  PayloadHash hash;
-  for (size_t at = 0; at < out.size(); at += kPieceBytes) {
-    const auto piece = out.subspan(at, std::min(kPieceBytes, out.size() - at));
-    AC_RETURN_IF_ERROR(file.ReadAt(header.payload_offset + at, piece));
-    hash.Add(piece);
-  }
-  if (hash.Sum() != header.payload_hash) {
+  AC_RETURN_IF_ERROR(file.ReadAt(header.payload_offset, out));
+  if (Hash64(out.data(), out.size()) != header.payload_hash) {
     return DataLoss("[kv] the payload's checksum is wrong");
   }
   return OkStatus();

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,20 +42,6 @@ struct PageHeader {
   uint64_t payload_bytes = 0;
   uint64_t payload_hash = 0;
   std::vector<TokenId> tokens;
-};
-
-// The payload's checksum, from pieces in their order: each is read once, while it is still near.
-class PayloadHash {
- public:
-  PayloadHash();
-  ~PayloadHash();
-  PayloadHash(PayloadHash&&) noexcept;
-  void Add(std::span<const std::byte> piece);
-  uint64_t Sum() const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 inline constexpr size_t kPageHeaderBytes = 112;
