@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <limits>
 #include <random>
 
@@ -418,14 +419,19 @@ TEST_F(EngineTest, ARequestThatFindsNoPlaceInTimeIsToldToRetry) {
   ASSERT_TRUE(pool.ok());
   Engine engine(model_, *tokenizer_, std::move(pool).value(),
                 {.max_running = 1, .queue_timeout_seconds = 10}, clock);
-  model_.on_forward = [&](std::span<const model::Chunk>) {
+  // The first must not be done before the second has come.
+  std::promise<void> both;
+  const std::shared_future<void> submitted = both.get_future().share();
+  model_.on_forward = [&clock, submitted](std::span<const model::Chunk>) {
+    submitted.wait();
     clock.Advance(std::chrono::seconds(1));
     return OkStatus();
   };
   auto first = std::make_shared<CollectingSink>();
   auto second = std::make_shared<CollectingSink>();
   ASSERT_TRUE(engine.Submit(Greedy({1, 2}, 100), first).ok());
-  ASSERT_TRUE(engine.Submit(Greedy({3, 4}, 100), second).ok());
+  EXPECT_TRUE(engine.Submit(Greedy({3, 4}, 100), second).ok());
+  both.set_value();
   ASSERT_TRUE(second->Wait());
   EXPECT_EQ(second->info.status.code(), Code::kOverloaded);
   ASSERT_TRUE(first->Wait());
