@@ -33,7 +33,7 @@ else()
 endif()
 
 # Presets compile four sources of a target as one (CMAKE_UNITY_BUILD), so that their headers are parsed and their
-# templates compiled once for the four: a clean build takes half the time. Names in anonymous namespaces must therefore
+# templates compiled once for the four: a clean build takes a third less time. Names in anonymous namespaces must therefore
 # be unique within a module. The preset `dev` compiles each source on its own: a missing #include shows there.
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-subobject-linkage)  # it takes a joined source for a header
